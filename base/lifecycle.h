@@ -21,6 +21,9 @@ class Component {
   virtual Status Start() = 0;
   // Stops intake, drains within `timeout`, flushes. Safe before Start and twice.
   virtual Status Stop(std::chrono::milliseconds timeout) = 0;
+  // True when nothing is due, in flight or queued at this moment of the clock. Any thread. The demo
+  // advances its simulated clock only while every component is idle, so each run sees the same order.
+  virtual bool Idle() const { return true; }
 };
 
 class Lifecycle {
