@@ -38,7 +38,8 @@ class Lifecycle {
   void RequestStop(Status reason);
 
   // Starts everything, waits for a signal or RequestStop, stops everything. The first error, or OK.
-  // Blocks SIGTERM and SIGINT in the calling thread and in threads started from here on.
+  // The constructor blocks SIGTERM and SIGINT in the calling thread and in threads it starts: make the
+  // Lifecycle before any thread.
   Status Run();
 
   // True once Run has started everything and until stopping begins.

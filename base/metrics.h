@@ -4,9 +4,11 @@
 #pragma once
 
 #include <chrono>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace prometheus {
 class Registry;
@@ -46,7 +48,7 @@ prometheus::Counter& MakeCounter(prometheus::Registry& registry, const std::stri
 prometheus::Gauge& MakeGauge(prometheus::Registry& registry, const std::string& name, const std::string& help,
                              std::initializer_list<std::pair<const std::string, std::string>> labels = {});
 
-// racewatch_build_info{version,commit,role} 1.
+// racewatch_build_info{version,role} 1.
 void ExportBuildInfo(prometheus::Registry& registry, const std::string& role);
 
 }  // namespace racewatch::base
