@@ -1,0 +1,65 @@
+// One news page as ExtractPage found it: what the ingest role adds to a feed item that carries only a
+// summary, and what `racewatch extract` prints. Plain values, all strings are valid UTF-8 and owned.
+// An absent value is an empty string or an empty optional; nothing is guessed to fill a gap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace racewatch::ingest {
+
+enum class PagePrecision { kDay, kMinute, kSecond };
+
+// A point in time a page claims. With kDay, `time_ms` is 00:00 UTC of that calendar day in the page's own
+// zone, and only the day may be used. A clock time without a zone is taken as UTC.
+struct PageTime {
+  int64_t time_ms = 0;  // Unix epoch, milliseconds
+  PagePrecision precision = PagePrecision::kSecond;
+  bool from_url = false;  // read from a path such as /2026/03/14/, the weakest source
+
+  // `2026-03-14T09:26:53Z`, or `2026-03-14` with day precision.
+  std::string ToString() const;
+};
+
+// A feed that the page names with <link rel="alternate">.
+struct PageFeedLink {
+  std::string url;    // absolute where a base is known
+  std::string type;   // media type, for example application/rss+xml
+  std::string title;
+};
+
+struct ExtractOptions {
+  // Address the bytes came from, after redirects. Makes links absolute and may give a date. Optional.
+  std::string_view url;
+  // The Content-Type header as received; only its charset is used. Optional.
+  std::string_view content_type;
+  // Bytes after this are not read. Cost: about 12 bytes of memory per byte of markup.
+  size_t bytes_max = 10u << 20;
+};
+
+struct Page {
+  std::string title;          // the article's, without the site's name
+  std::string text;           // paragraphs separated by a blank line; empty when there is no article text
+  std::optional<PageTime> published;
+  std::optional<PageTime> modified;
+  std::string author;         // several are joined with ", "
+  std::string language;       // as declared, lower-case primary subtag with region: "en", "zh-tw"
+  std::string site;           // the publisher's name
+  std::string canonical_url;  // absolute where a base is known
+  std::string section;
+  std::string description;    // the page's own summary
+  std::vector<PageFeedLink> feeds;
+
+  // What stands between the reader and the text. All four may come with a piece of text; keep the feed's
+  // summary when one is set and the text is short.
+  bool paywalled = false;     // the page says that the full text needs a subscription
+  bool consent_wall = false;  // a cookie or privacy dialogue instead of the article
+  bool captcha = false;       // a robot check instead of the article
+  bool empty_shell = false;   // markup that only a script would fill
+};
+
+}  // namespace racewatch::ingest
