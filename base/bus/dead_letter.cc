@@ -1,0 +1,51 @@
+#include "base/bus/dead_letter.h"
+
+#include <openssl/sha.h>
+
+#include <array>
+#include <string>
+
+#include "base/bus/topics.h"
+
+namespace racewatch::base {
+namespace {
+
+std::string Sha256Hex(std::string_view bytes) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char byte : digest) {
+    out.push_back(kHex[byte >> 4]);
+    out.push_back(kHex[byte & 15]);
+  }
+  return out;
+}
+
+}  // namespace
+
+Record MakeDeadLetter(const Record& original, std::string_view stage, std::string_view reason,
+                      std::string_view detail, uint32_t attempts) {
+  Record letter;
+  letter.topic = kDeadLetterTopic;
+  letter.key = original.key;
+  letter.value = original.value.substr(0, kDeadLetterBytesMax);
+  letter.headers = original.headers;
+  auto add = [&letter](std::string name, std::string value) {
+    letter.headers.push_back({std::move(name), std::move(value)});
+  };
+  add("dlq.reason", std::string(reason));
+  add("dlq.stage", std::string(stage));
+  add("dlq.topic", original.topic);
+  add("dlq.partition", std::to_string(original.partition));
+  add("dlq.offset", std::to_string(original.offset));
+  add("dlq.attempts", std::to_string(attempts));
+  add("dlq.detail", std::string(detail));
+  if (original.value.size() > kDeadLetterBytesMax) {
+    add("dlq.original_bytes", std::to_string(original.value.size()));
+    add("dlq.original_sha256", Sha256Hex(original.value));
+  }
+  return letter;
+}
+
+}  // namespace racewatch::base

@@ -1,0 +1,211 @@
+#include "classify/classifier_service.h"
+
+#include <grpcpp/grpcpp.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/metrics.h"
+#include "classify/model/model.h"
+#include "racewatch/v1/classifier_service.grpc.pb.h"
+
+namespace racewatch::classify {
+namespace {
+
+constexpr char kPushbackMs[] = "200";
+
+DocumentView View(const v1::Document& document) {
+  return {document.title(), document.text(), document.language()};
+}
+
+}  // namespace
+
+struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
+  struct Job {
+    size_t documents;
+    std::function<void(Scratch&)> run;
+  };
+
+  Impl(Options o, std::shared_ptr<const Model> m, prometheus::Registry& registry)
+      : options(o),
+        current(std::move(m)),
+        metrics(registry, "classifier"),
+        batch_documents(prometheus::BuildHistogram()
+                            .Name("racewatch_classifier_batch_documents")
+                            .Help("Documents per ClassifyBatch call.")
+                            .Register(registry)
+                            .Add({}, prometheus::Histogram::BucketBoundaries{1, 2, 4, 8, 16, 32, 64})),
+        queue_documents(base::MakeGauge(registry, "racewatch_classifier_queue_documents",
+                                        "Documents accepted and not yet tagged.")) {
+    for (size_t i = 0; i < options.threads; ++i)
+      workers.emplace_back([this](std::stop_token stop) { Work(stop); });
+  }
+
+  ~Impl() override {
+    for (auto& worker : workers) worker.request_stop();
+    wake.notify_all();
+  }
+
+  void Work(const std::stop_token& stop) {
+    Scratch scratch;
+    for (;;) {
+      Job job;
+      {
+        std::unique_lock lock(mutex);
+        wake.wait(lock, stop, [this] { return !queue.empty(); });
+        if (queue.empty()) return;  // stopped, and nothing left that a caller waits for
+        job = std::move(queue.front());
+        queue.pop_front();
+      }
+      metrics.Heartbeat();
+      job.run(scratch);
+      const std::scoped_lock lock(mutex);
+      documents_in_hand -= job.documents;
+      queue_documents.Set(static_cast<double>(documents_in_hand));
+      finished.notify_all();
+    }
+  }
+
+  // False: the queue is full or draining; nothing was taken.
+  bool Enqueue(size_t documents, std::function<void(Scratch&)> run) {
+    const std::scoped_lock lock(mutex);
+    if (draining || (documents_in_hand > 0 && documents_in_hand + documents > options.queue_documents_max)) return false;
+    documents_in_hand += documents;
+    queue_documents.Set(static_cast<double>(documents_in_hand));
+    queue.push_back({documents, std::move(run)});
+    wake.notify_one();
+    return true;
+  }
+
+  grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, grpc::StatusCode code, const std::string& why) {
+    auto* reactor = context->DefaultReactor();
+    metrics.Error(code == grpc::StatusCode::RESOURCE_EXHAUSTED ? "shed" : "bad_request");
+    if (code == grpc::StatusCode::RESOURCE_EXHAUSTED) context->AddTrailingMetadata("grpc-retry-pushback-ms", kPushbackMs);
+    reactor->Finish(grpc::Status(code, why));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* ClassifyBatch(grpc::CallbackServerContext* context, const v1::ClassifyBatchRequest* request,
+                                          v1::ClassifyBatchResponse* response) override {
+    const size_t documents = static_cast<size_t>(request->documents_size());
+    if (documents > kBatchDocumentsMax)
+      return Refuse(context, grpc::StatusCode::INVALID_ARGUMENT,
+                    std::to_string(documents) + " documents in a batch, at most " + std::to_string(kBatchDocumentsMax));
+    if (const size_t bytes = request->ByteSizeLong(); bytes > kBatchRequestBytesMax)
+      return Refuse(context, grpc::StatusCode::INVALID_ARGUMENT,
+                    std::to_string(bytes) + " bytes in a batch, at most " + std::to_string(kBatchRequestBytesMax));
+    auto* reactor = context->DefaultReactor();
+    const bool taken = Enqueue(documents, [this, context, request, response, reactor](Scratch& scratch) {
+      if (context->IsCancelled()) {
+        metrics.Dropped("cancelled", request->documents_size());
+        reactor->Finish(grpc::Status::CANCELLED);
+        return;
+      }
+      TagBatch(*request, scratch, response);
+      reactor->Finish(grpc::Status::OK);
+    });
+    if (!taken) return Refuse(context, grpc::StatusCode::RESOURCE_EXHAUSTED, "classifier queue is full");
+    metrics.Received(static_cast<double>(documents));
+    batch_documents.Observe(static_cast<double>(documents));
+    return reactor;
+  }
+
+  void TagBatch(const v1::ClassifyBatchRequest& request, Scratch& scratch, v1::ClassifyBatchResponse* response) {
+    const auto started = std::chrono::steady_clock::now();
+    const std::shared_ptr<const Model> model = Current();
+    response->set_model_version(model->version());
+    for (const v1::Document& document : request.documents()) {
+      v1::ClassifyResult* result = response->add_results();
+      result->set_id(document.id());
+      if (document.title().empty() && document.text().empty()) {
+        result->set_code(static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
+        result->set_error("document without title and text");
+        metrics.Error("empty_document");
+        continue;
+      }
+      model->Classify(View(document), scratch, result->mutable_tags());
+    }
+    metrics.Sent(request.documents_size());
+    metrics.Duration(std::chrono::steady_clock::now() - started);
+  }
+
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context, const v1::ExplainRequest* request,
+                                    v1::ExplainResponse* response) override {
+    auto* reactor = context->DefaultReactor();
+    const bool taken = Enqueue(1, [this, request, response, reactor](Scratch& scratch) {
+      const std::vector<std::string> labels(request->labels().begin(), request->labels().end());
+      const base::Status status = Current()->Explain(View(request->document()), labels, scratch, response);
+      reactor->Finish(grpc::Status(static_cast<grpc::StatusCode>(status.code()), status.message()));
+    });
+    if (!taken) return Refuse(context, grpc::StatusCode::RESOURCE_EXHAUSTED, "classifier queue is full");
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context, const v1::GetModelRequest*,
+                                     v1::GetModelResponse* response) override {
+    const std::shared_ptr<const Model> model = Current();
+    response->set_model_version(model->version());
+    response->set_taxonomy_version(std::string(base::kTaxonomyVersion));
+    response->set_sha256(model->sha256());
+    response->set_features(model->features());
+    response->set_card(model->card());
+    for (std::string& label : model->labels()) response->add_labels(std::move(label));
+    auto* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  std::shared_ptr<const Model> Current() const {
+    const std::scoped_lock lock(mutex);
+    return current;
+  }
+
+  const Options options;
+  mutable std::mutex mutex;
+  std::shared_ptr<const Model> current;
+  base::StageMetrics metrics;
+  prometheus::Histogram& batch_documents;
+  prometheus::Gauge& queue_documents;
+  std::condition_variable_any wake;
+  std::condition_variable finished;
+  std::deque<Job> queue;
+  size_t documents_in_hand = 0;
+  bool draining = false;
+  std::vector<std::jthread> workers;
+};
+
+ClassifierService::ClassifierService(Options options, std::shared_ptr<const Model> model, prometheus::Registry& registry)
+    : impl_(std::make_unique<Impl>(options, std::move(model), registry)) {}
+ClassifierService::~ClassifierService() = default;
+
+grpc::Service& ClassifierService::service() { return *impl_; }
+
+void ClassifierService::SetModel(std::shared_ptr<const Model> model) {
+  const std::scoped_lock lock(impl_->mutex);
+  impl_->current = std::move(model);
+}
+
+std::shared_ptr<const Model> ClassifierService::model() const { return impl_->Current(); }
+
+base::Status ClassifierService::Drain(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(impl_->mutex);
+  impl_->draining = true;
+  if (impl_->finished.wait_for(lock, timeout, [this] { return impl_->documents_in_hand == 0; })) return {};
+  return base::DeadlineExceeded("classifier: batches still in work at the end of draining");
+}
+
+bool ClassifierService::Idle() const {
+  const std::scoped_lock lock(impl_->mutex);
+  return impl_->documents_in_hand == 0;
+}
+
+}  // namespace racewatch::classify

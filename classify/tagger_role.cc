@@ -1,0 +1,467 @@
+#include "classify/tagger_role.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "base/bus/dead_letter.h"
+#include "base/config.h"
+#include "base/metrics.h"
+#include "classify/classifier_client.h"
+#include "classify/offset_tracker.h"
+#include "classify/tag_step.h"
+
+namespace racewatch::classify {
+namespace {
+
+using std::chrono::milliseconds;
+using Instant = std::chrono::steady_clock::time_point;
+
+constexpr size_t kBatchBytesMax = 900 << 10;  // the service's limit is 1 MiB with framing
+constexpr milliseconds kCommitInterval{200};
+constexpr milliseconds kPollWait{50};
+constexpr milliseconds kRevokeWait{5000};
+
+// The partition a record came from. Shared by its records; a lost partition's late answers find it closed.
+struct Partition {
+  base::TopicPartition where;
+  OffsetTracker tracker;
+  bool revoked = false;
+};
+
+struct Item {
+  base::Record record;
+  v1::Article article;
+  std::shared_ptr<Partition> partition;
+  uint32_t attempts = 0;
+};
+
+struct Batch {
+  std::vector<Item> items;
+  size_t bytes = 0;
+  uint32_t tries = 0;  // of this batch as a whole, for back-off
+  Instant not_before{};
+};
+
+}  // namespace
+
+v1::TaggerConfig WithDefaults(v1::TaggerConfig config) {
+  if (config.http().listen().empty()) config.mutable_http()->set_listen("127.0.0.1:8473");
+  if (config.classifier().empty()) config.set_classifier("127.0.0.1:9472");
+  if (config.batch_documents_max() == 0) config.set_batch_documents_max(32);
+  if (config.calls_in_flight_max() == 0) config.set_calls_in_flight_max(4);
+  if (config.deadline_ms() == 0) config.set_deadline_ms(10000);
+  if (config.attempts_max() == 0) config.set_attempts_max(5);
+  return config;
+}
+
+void ValidateTaggerConfig(const v1::TaggerConfig& config, base::Problems* problems) {
+  base::CheckListen("http.listen", config.http().listen(), problems);
+  base::CheckRange("batch_documents_max", config.batch_documents_max(), 1, 64, problems);
+  base::CheckRange("calls_in_flight_max", config.calls_in_flight_max(), 1, 256, problems);
+  base::CheckRange("deadline_ms", config.deadline_ms(), 10, 600000, problems);
+  base::CheckRange("attempts_max", config.attempts_max(), 1, 1000, problems);
+}
+
+struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
+  Impl(const v1::TaggerConfig& c, ClassifierClient& cl, base::Sink& s, base::Clock& k, prometheus::Registry& registry,
+       base::Log& l)
+      : config(c), client(cl), sink(s), clock(k), log(l), metrics(registry, "tagger") {}
+
+  // --- the loop thread ---
+  void Loop(std::stop_token stop);
+  void PollOnce();
+  void Accept(base::Record record);
+  void Pack();
+  void StartCalls();
+  void SendParked();
+  void CommitProgress(bool now);
+  bool DrainPartitions(const std::vector<base::TopicPartition>& partitions, milliseconds timeout);
+
+  // --- any thread ---
+  void OnReply(Batch batch, ClassifierClient::Reply reply, Instant started);
+  void Retry(Batch batch, const ClassifierClient::Reply& reply);
+  void FinishItem(Item item, v1::ClassifyResult result);
+  void Bury(const Item& item, std::string_view reason, std::string_view detail);
+  void Send(base::Record out, std::shared_ptr<Partition> partition, int64_t offset, bool dead_letter);
+  void Done(const std::shared_ptr<Partition>& partition, int64_t offset);
+  milliseconds BackOff(uint32_t tries);
+
+  struct Parked {
+    base::Record record;
+    std::shared_ptr<Partition> partition;
+    int64_t offset;
+    bool dead_letter;
+  };
+
+  const v1::TaggerConfig config;
+  ClassifierClient& client;
+  base::Sink& sink;
+  base::Clock& clock;
+  base::Log& log;
+  base::StageMetrics metrics;
+  base::Source* source = nullptr;
+  std::function<void(base::Status)> on_fatal;
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::map<base::TopicPartition, std::shared_ptr<Partition>> partitions;
+  std::deque<Item> fresh;        // decoded, not yet in a batch
+  std::deque<Batch> ready;       // waiting for a free call or for their back-off
+  std::deque<Parked> parked;     // the sink was full
+  size_t calls_in_flight = 0;
+  size_t in_hand = 0;            // records accepted and not finished
+  size_t in_hand_bytes = 0;
+  std::string not_ready = "no answer from the classifier yet";
+  std::mt19937 random{std::random_device{}()};
+  Instant last_commit{};
+  bool caught_up = false;        // the last poll found nothing and the source had no lag
+  std::jthread thread;
+};
+
+void TaggerRole::Impl::Loop(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    metrics.Heartbeat();
+    SendParked();
+    PollOnce();
+    Pack();
+    StartCalls();
+    bool finished;
+    {
+      const std::scoped_lock lock(mutex);
+      finished = in_hand == 0;
+    }
+    CommitProgress(finished);
+  }
+}
+
+void TaggerRole::Impl::PollOnce() {
+  bool full;
+  bool busy;
+  {
+    std::unique_lock lock(mutex);
+    full = in_hand >= kInHandRecordsMax || in_hand_bytes >= kInHandBytesMax;
+    busy = !parked.empty() || !ready.empty();
+    if (full) changed.wait_for(lock, milliseconds(5));
+  }
+  if (full) return;  // the consumer's own keep-alive does not depend on Poll for far longer than this
+  auto records = source->Poll({}, busy ? milliseconds(2) : kPollWait);
+  if (!records.ok()) {
+    metrics.Error("poll");
+    log.RateLimited(base::LogLevel::kWarn, "poll_failed", {{"error", records.status().message()}});
+    if (!records.status().retryable() && on_fatal) on_fatal(records.status());
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, milliseconds(100));
+    return;
+  }
+  if (records->empty()) {
+    const auto lag = source->Lag();
+    const bool none = std::all_of(lag.begin(), lag.end(), [](const auto& entry) { return entry.second == 0; });
+    const std::scoped_lock lock(mutex);
+    caught_up = none;
+    return;
+  }
+  metrics.Received(static_cast<double>(records->size()));
+  for (base::Record& record : *records) Accept(std::move(record));
+}
+
+void TaggerRole::Impl::Accept(base::Record record) {
+  Item item;
+  {
+    const std::scoped_lock lock(mutex);
+    caught_up = false;
+    const base::TopicPartition where{record.topic, record.partition};
+    auto& partition = partitions[where];
+    if (!partition) partition = std::make_shared<Partition>(Partition{where, {}, false});
+    partition->tracker.Add(record.offset);
+    ++in_hand;
+    in_hand_bytes += record.ByteSize();
+    item.partition = partition;
+  }
+  item.record = std::move(record);
+  auto article = DecodeArticle(item.record);
+  if (!article.ok()) {
+    Bury(item, "undecodable", article.status().message());
+    return;
+  }
+  item.article = std::move(*article);
+  const std::scoped_lock lock(mutex);
+  fresh.push_back(std::move(item));
+}
+
+void TaggerRole::Impl::Pack() {
+  const std::scoped_lock lock(mutex);
+  while (!fresh.empty()) {
+    Batch batch;
+    while (!fresh.empty() && batch.items.size() < config.batch_documents_max()) {
+      const size_t bytes = std::min(fresh.front().record.value.size(), kTextBytesMax + (kTextBytesMax / 8)) + 128;
+      if (!batch.items.empty() && batch.bytes + bytes > kBatchBytesMax) break;
+      batch.bytes += bytes;
+      batch.items.push_back(std::move(fresh.front()));
+      fresh.pop_front();
+    }
+    ready.push_back(std::move(batch));
+  }
+}
+
+void TaggerRole::Impl::StartCalls() {
+  for (;;) {
+    Batch batch;
+    {
+      const std::scoped_lock lock(mutex);
+      if (calls_in_flight >= config.calls_in_flight_max()) return;
+      const Instant now = std::chrono::steady_clock::now();
+      const auto it = std::find_if(ready.begin(), ready.end(), [&](const Batch& b) { return b.not_before <= now; });
+      if (it == ready.end()) return;
+      batch = std::move(*it);
+      ready.erase(it);
+      ++calls_in_flight;
+    }
+    v1::ClassifyBatchRequest request;
+    for (const Item& item : batch.items) *request.add_documents() = MakeDocument(item.article);
+    auto shared = std::make_shared<Batch>(std::move(batch));
+    const Instant started = std::chrono::steady_clock::now();
+    client.ClassifyBatch(std::move(request), milliseconds(config.deadline_ms()),
+                         [self = shared_from_this(), shared, started](ClassifierClient::Reply reply) {
+                           self->OnReply(std::move(*shared), std::move(reply), started);
+                         });
+  }
+}
+
+void TaggerRole::Impl::OnReply(Batch batch, ClassifierClient::Reply reply, Instant started) {
+  metrics.Duration(std::chrono::steady_clock::now() - started);
+  const bool complete = reply.status.ok() && reply.response.results_size() == static_cast<int>(batch.items.size());
+  if (reply.status.ok() && !complete)
+    reply.status = base::Internal("classifier: " + std::to_string(reply.response.results_size()) + " results for " +
+                                  std::to_string(batch.items.size()) + " documents");
+  {
+    const std::scoped_lock lock(mutex);
+    not_ready = complete ? "" : reply.status.message();
+  }
+  if (complete) {
+    for (size_t i = 0; i < batch.items.size(); ++i)
+      FinishItem(std::move(batch.items[i]), std::move(*reply.response.mutable_results(static_cast<int>(i))));
+  } else {
+    Retry(std::move(batch), reply);
+  }
+  const std::scoped_lock lock(mutex);
+  --calls_in_flight;
+  changed.notify_all();
+  source->Interrupt();
+}
+
+// Three cases. The classifier is away or sheds load: wait, no document is to blame. It died or ran out of
+// time with this batch in hand, or refused the batch: one document may be to blame, so the batch is
+// split into single documents, and only a single document's failure counts as its attempt.
+void TaggerRole::Impl::Retry(Batch batch, const ClassifierClient::Reply& reply) {
+  metrics.Error(base::CodeName(reply.status.code()) == "UNAVAILABLE" ? "classifier_unavailable" : "classify_call");
+  log.RateLimited(base::LogLevel::kWarn, "classify_failed",
+                  {{"error", reply.status.message()}, {"documents", static_cast<uint64_t>(batch.items.size())}});
+  const bool away = reply.status.code() == base::Code::kResourceExhausted ||
+                    reply.status.code() == base::Code::kCancelled ||
+                    (reply.status.code() == base::Code::kUnavailable && !reply.was_connected);
+  ++batch.tries;
+  const Instant now = std::chrono::steady_clock::now();
+  if (away || (batch.items.size() > 1 && batch.tries < 2 && reply.status.retryable())) {
+    batch.not_before = now + std::max(reply.pushback, BackOff(batch.tries));
+    const std::scoped_lock lock(mutex);
+    ready.push_back(std::move(batch));
+    return;
+  }
+  for (Item& item : batch.items) {
+    if (batch.items.size() == 1 && ++item.attempts >= config.attempts_max()) {
+      Bury(item, "classify_failed", reply.status.message());
+      continue;
+    }
+    Batch single;
+    single.bytes = item.record.value.size();
+    single.tries = item.attempts;
+    single.not_before = now + BackOff(item.attempts);
+    single.items.push_back(std::move(item));
+    const std::scoped_lock lock(mutex);
+    ready.push_back(std::move(single));
+  }
+}
+
+void TaggerRole::Impl::FinishItem(Item item, v1::ClassifyResult result) {
+  if (result.code() != 0) {
+    ++item.attempts;
+    const base::Status status(static_cast<base::Code>(result.code()), result.error());
+    if (!status.retryable() || item.attempts >= config.attempts_max()) {
+      Bury(item, "classify_failed", status.message());
+      return;
+    }
+    Batch single;
+    single.bytes = item.record.value.size();
+    single.not_before = std::chrono::steady_clock::now() + BackOff(item.attempts);
+    single.items.push_back(std::move(item));
+    const std::scoped_lock lock(mutex);
+    ready.push_back(std::move(single));
+    return;
+  }
+  auto out = MakeTaggedRecord(item.record, std::move(item.article), std::move(*result.mutable_tags()), clock.NowMs());
+  Send(std::move(out), item.partition, item.record.offset, false);
+  const std::scoped_lock lock(mutex);
+  in_hand_bytes -= std::min(in_hand_bytes, item.record.ByteSize());
+}
+
+void TaggerRole::Impl::Bury(const Item& item, std::string_view reason, std::string_view detail) {
+  log.RateLimited(base::LogLevel::kWarn, "dead_letter",
+                  {{"reason", reason}, {"topic", item.record.topic}, {"partition", item.record.partition},
+                   {"offset", item.record.offset}, {"detail", detail}});
+  Send(base::MakeDeadLetter(item.record, "tagger", reason, detail, std::max(item.attempts, 1u)), item.partition,
+       item.record.offset, true);
+  const std::scoped_lock lock(mutex);
+  in_hand_bytes -= std::min(in_hand_bytes, item.record.ByteSize());
+}
+
+void TaggerRole::Impl::Send(base::Record out, std::shared_ptr<Partition> partition, int64_t offset, bool dead_letter) {
+  base::Record copy = out;  // for another try: Send takes the record even when it then fails to deliver
+  auto status = sink.Send(std::move(out), [self = shared_from_this(), partition, offset, dead_letter,
+                                           copy](const base::Delivery& delivery) {
+    if (delivery.status.ok()) {
+      if (dead_letter) self->metrics.Dropped("dead_lettered");
+      else self->metrics.Sent();
+      self->Done(partition, offset);
+      return;
+    }
+    self->metrics.Error("delivery");
+    self->log.RateLimited(base::LogLevel::kWarn, "delivery_failed", {{"error", delivery.status.message()}});
+    const std::scoped_lock lock(self->mutex);
+    self->parked.push_back({copy, partition, offset, dead_letter});
+  });
+  if (status.ok()) return;
+  if (!status.retryable() && !dead_letter) {
+    // Too large for the bus with its tags: the dead letter is cut, so it always fits.
+    Send(base::MakeDeadLetter(copy, "tagger", "too_large", status.message(), 1), partition, offset, true);
+    return;
+  }
+  const std::scoped_lock lock(mutex);
+  parked.push_back({std::move(copy), std::move(partition), offset, dead_letter});
+}
+
+void TaggerRole::Impl::SendParked() {
+  std::deque<Parked> again;
+  {
+    const std::scoped_lock lock(mutex);
+    again.swap(parked);
+  }
+  for (Parked& p : again) Send(std::move(p.record), std::move(p.partition), p.offset, p.dead_letter);
+}
+
+void TaggerRole::Impl::Done(const std::shared_ptr<Partition>& partition, int64_t offset) {
+  const std::scoped_lock lock(mutex);
+  if (!partition->revoked) partition->tracker.Done(offset);
+  --in_hand;
+  changed.notify_all();
+}
+
+void TaggerRole::Impl::CommitProgress(bool now) {
+  const Instant time = std::chrono::steady_clock::now();
+  if (!now && time - last_commit < kCommitInterval) return;
+  last_commit = time;
+  std::vector<base::Position> next;
+  {
+    const std::scoped_lock lock(mutex);
+    for (auto& [where, partition] : partitions)
+      if (const auto offset = partition->tracker.TakeNext()) next.push_back({where, *offset});
+  }
+  if (next.empty()) return;
+  if (const auto status = source->Commit(next); !status.ok()) {
+    // Harmless: the same positions or later ones are committed next time, and repeats are recognised.
+    metrics.Error("commit");
+    log.RateLimited(base::LogLevel::kWarn, "commit_failed", {{"error", status.message()}});
+  }
+}
+
+bool TaggerRole::Impl::DrainPartitions(const std::vector<base::TopicPartition>& which, milliseconds timeout) {
+  const Instant deadline = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    SendParked();
+    Pack();
+    StartCalls();
+    std::unique_lock lock(mutex);
+    const bool busy = std::any_of(which.begin(), which.end(), [&](const base::TopicPartition& where) {
+      const auto it = partitions.find(where);
+      return it != partitions.end() && it->second->tracker.pending() > 0;
+    });
+    if (!busy) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    changed.wait_for(lock, milliseconds(5));
+  }
+}
+
+milliseconds TaggerRole::Impl::BackOff(uint32_t tries) {
+  const int64_t base_ms = std::min<int64_t>(5000, 50LL << std::min(tries, 7u));
+  const std::scoped_lock lock(mutex);
+  return milliseconds(std::uniform_int_distribution<int64_t>(base_ms / 2, base_ms)(random));
+}
+
+TaggerRole::TaggerRole(const v1::TaggerConfig& config, ClassifierClient& client, base::Sink& sink, base::Clock& clock,
+                       prometheus::Registry& registry, base::Log& log)
+    : impl_(std::make_shared<Impl>(config, client, sink, clock, registry, log)) {}
+
+TaggerRole::~TaggerRole() { (void)Stop(milliseconds(0)); }
+
+void TaggerRole::SetSource(base::Source& source) { impl_->source = &source; }
+void TaggerRole::OnFatal(std::function<void(base::Status)> callback) { impl_->on_fatal = std::move(callback); }
+
+base::Status TaggerRole::Start() {
+  if (impl_->source == nullptr) return base::FailedPrecondition("tagger: no source");
+  impl_->thread = std::jthread([impl = impl_](std::stop_token stop) { impl->Loop(stop); });
+  return {};
+}
+
+base::Status TaggerRole::Stop(milliseconds timeout) {
+  if (!impl_->thread.joinable()) return {};
+  impl_->thread.request_stop();
+  impl_->source->Interrupt();
+  impl_->thread.join();
+  std::vector<base::TopicPartition> all;
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    for (const auto& [where, partition] : impl_->partitions) all.push_back(where);
+  }
+  // What is not finished in time is read again after the restart; its offset was never committed.
+  const bool drained = impl_->DrainPartitions(all, timeout);
+  impl_->CommitProgress(true);
+  return drained ? base::Status() : base::DeadlineExceeded("tagger: documents still in hand at the end of draining");
+}
+
+bool TaggerRole::Idle() const {
+  const std::scoped_lock lock(impl_->mutex);
+  return impl_->in_hand == 0 && impl_->caught_up;
+}
+
+std::string TaggerRole::NotReady() const {
+  const std::scoped_lock lock(impl_->mutex);
+  return impl_->not_ready;
+}
+
+std::map<base::TopicPartition, int64_t> TaggerRole::OnAssigned(const std::vector<base::TopicPartition>& assigned) {
+  impl_->log.Info("partitions_assigned", {{"count", static_cast<uint64_t>(assigned.size())}});
+  return {};
+}
+
+void TaggerRole::OnRevoked(const std::vector<base::TopicPartition>& revoked, bool lost) {
+  impl_->log.Info("partitions_revoked", {{"count", static_cast<uint64_t>(revoked.size())}, {"lost", lost}});
+  if (!lost) {
+    impl_->DrainPartitions(revoked, kRevokeWait);
+    impl_->CommitProgress(true);
+  }
+  const std::scoped_lock lock(impl_->mutex);
+  for (const auto& where : revoked) {
+    const auto it = impl_->partitions.find(where);
+    if (it == impl_->partitions.end()) continue;
+    it->second->revoked = true;
+    impl_->partitions.erase(it);
+  }
+}
+
+}  // namespace racewatch::classify
