@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,6 +10,9 @@
 #include <vector>
 
 namespace racewatch::base {
+
+// Largest Record::ByteSize that a sink takes; brokers and topics are set up for it.
+inline constexpr size_t kRecordBytesMax = 4u << 20;
 
 struct Header {
   std::string name;
