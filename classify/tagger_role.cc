@@ -398,7 +398,7 @@ bool TaggerRole::Impl::DrainPartitions(const std::vector<base::TopicPartition>& 
 }
 
 milliseconds TaggerRole::Impl::BackOff(uint32_t tries) {
-  const int64_t base_ms = std::min<int64_t>(5000, 50LL << std::min(tries, 7u));
+  const int64_t base_ms = std::min<int64_t>(2000, 50LL << std::min(tries, 7u));
   const std::scoped_lock lock(mutex);
   return milliseconds(std::uniform_int_distribution<int64_t>(base_ms / 2, base_ms)(random));
 }

@@ -47,7 +47,7 @@ class TaggerRole final : public base::Component, public base::AssignmentListener
              prometheus::Registry& registry, base::Log& log);
   ~TaggerRole() override;
 
-  // Before Start; the source needs this listener when it is made.
+  // Before Start. The source is made with this object as its listener; Stop comes before the source goes.
   void SetSource(base::Source& source);
   // Called once with the reason when the loop cannot go on (the source was fenced).
   void OnFatal(std::function<void(base::Status)> callback);
