@@ -8,7 +8,18 @@
 namespace racewatch::cli {
 
 // Each is defined in the file of its name, X_command.cc.
+int RunTag(int argc, char** argv);
+int RunEval(int argc, char** argv);
+int RunTrain(int argc, char** argv);
+int RunExplain(int argc, char** argv);
+int RunModel(int argc, char** argv);
 
-inline constexpr std::array<Command, 0> kCommands = {};
+inline constexpr auto kCommands = std::to_array<Command>({
+    {"tag", "Tag documents by relevance, theme, stance and lean", RunTag},
+    {"eval", "Score a model on labelled texts", RunEval},
+    {"train", "Train a model from labelled texts", RunTrain},
+    {"explain", "Show why a document gets its labels", RunExplain},
+    {"model", "Show the model card", RunModel},
+});
 
 }  // namespace racewatch::cli

@@ -1,0 +1,180 @@
+#include "classify/model/corpus.h"
+
+#include <libdeflate.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+#include <sstream>
+
+namespace racewatch::classify {
+namespace {
+
+using nlohmann::json;
+
+// Repositories whose documents are kept out of training: unseen sets are drawn from them.
+const std::set<std::string, std::less<>>& HeldOutRepositories() {
+  static const std::set<std::string, std::less<>> set = {
+      "08820048/news-aggregator", "Dario-Fe/News-AI-blog", "lhandrena/RAG-Evaluation", "tconqueror/security-feed",
+      "bradwmorris/interconnects_bot", "bebhuvan/rabbit-holes", "cysk003/Lazy13source.github.io",
+      "transitive-bullshit/bens-bites-ai-search", "ramybaly/Article-Bias-Prediction", "joaohomem-a11y/dinheirologia",
+      "riotnrrd-eu/riotnrrd-eu.github.io"};
+  return set;
+}
+
+base::Result<std::string> Inflate(const std::string& path, const std::string& packed) {
+  if (packed.size() < 18) return base::InvalidArgument("read " + path + ": truncated gzip");
+  uint32_t size = 0;
+  std::memcpy(&size, packed.data() + packed.size() - 4, 4);
+  if (size > (1u << 30)) return base::InvalidArgument("read " + path + ": gzip larger than 1 GiB");
+  std::string out(size, '\0');
+  libdeflate_decompressor* decompressor = libdeflate_alloc_decompressor();
+  size_t written = 0;
+  const auto result = libdeflate_gzip_decompress(decompressor, packed.data(), packed.size(), out.data(), out.size(), &written);
+  libdeflate_free_decompressor(decompressor);
+  if (result != LIBDEFLATE_SUCCESS || written != size) return base::InvalidArgument("read " + path + ": not a valid gzip file");
+  return out;
+}
+
+std::string StringOf(const json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+int8_t PositionOf(const std::string& name) {
+  for (int8_t position = kFavor; position <= kNeutral; ++position)
+    if (name == base::kPositions[static_cast<size_t>(position)]) return position;
+  return kMasked;
+}
+
+void ReadLabels(const json& labels, const std::set<std::string>& unscored, LabelledDocument* d) {
+  const bool relevant = labels.value("relevant", false);
+  d->relevant = unscored.count("relevant") ? kMasked : relevant;
+  d->labelled = relevant;
+  d->stance.fill(kAbsent);
+  if (!relevant) return;
+  for (const auto& theme : labels.value("themes", json::array()))
+    if (const auto i = base::IndexOf(base::kThemes, theme.get<std::string>())) d->themes[*i] = 1;
+  const json stance = labels.value("stance", json::object());
+  for (const auto& [target, position] : stance.items())
+    if (const auto i = base::IndexOf(base::kTargets, target)) d->stance[*i] = PositionOf(position.get<std::string>());
+  const std::string lean = StringOf(labels, "lean");
+  for (int8_t side = kLeanUs; side <= kLeanNeutral; ++side)
+    if (lean == base::kLeans[static_cast<size_t>(side)]) d->lean = side;
+  if (unscored.count("lean")) d->lean = kMasked;
+  for (size_t i = 0; i < kThemeCount; ++i)
+    if (unscored.count("theme:" + std::string(base::kThemes[i]))) d->themes[i] = kMasked;
+  for (size_t i = 0; i < kTargetCount; ++i)
+    if (unscored.count("stance:" + std::string(base::kTargets[i]))) d->stance[i] = kMasked;
+}
+
+LabelledDocument FromJson(const json& object, bool own) {
+  LabelledDocument d;
+  d.id = StringOf(object, "id");
+  d.title = StringOf(object, "title");
+  d.text = StringOf(object, "text");
+  d.language = StringOf(object, "lang");
+  d.outlet = StringOf(object, "outlet");
+  d.family = StringOf(object, "family");
+  d.own = own;
+  std::set<std::string> unscored;
+  for (const auto& field : object.value("unscored", json::array())) unscored.insert(field.get<std::string>());
+  ReadLabels(object.at("labels"), unscored, &d);
+  return d;
+}
+
+std::string TitleKey(const std::string& title) {
+  std::string key;
+  for (char c : title)
+    if (!std::isspace(static_cast<unsigned char>(c))) key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return key;
+}
+
+uint32_t Root(std::vector<uint32_t>& parent, uint32_t i) {
+  while (parent[i] != i) i = parent[i] = parent[parent[i]];
+  return i;
+}
+
+}  // namespace
+
+base::Status ReadLabelled(const std::string& path, bool own, std::vector<LabelledDocument>* documents) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return base::NotFound("read " + path + ": " + std::strerror(errno));
+  std::stringstream buffer;
+  buffer << in.rdbuf();
+  std::string content = buffer.str();
+  if (content.size() > 2 && content[0] == '\x1f' && content[1] == '\x8b') {
+    RW_ASSIGN_OR_RETURN(content, Inflate(path, content));
+  }
+  std::istringstream lines(content);
+  std::string line;
+  for (size_t number = 1; std::getline(lines, line); ++number) {
+    if (line.empty()) continue;
+    try {
+      const json object = json::parse(line);
+      if (!own && HeldOutRepositories().count(StringOf(object, "repo"))) continue;
+      documents->push_back(FromJson(object, own));
+    } catch (const json::exception& error) {
+      return base::InvalidArgument(path + ":" + std::to_string(number) + ": " + error.what());
+    }
+  }
+  return base::Status::Ok();
+}
+
+std::vector<uint32_t> Groups(const std::vector<LabelledDocument>& documents) {
+  std::vector<uint32_t> parent(documents.size());
+  std::iota(parent.begin(), parent.end(), 0u);
+  std::map<std::string, uint32_t> first;
+  const auto join = [&](const std::string& key, uint32_t i) {
+    const auto [it, is_new] = first.try_emplace(key, i);
+    if (!is_new) parent[Root(parent, i)] = Root(parent, it->second);
+  };
+  for (uint32_t i = 0; i < documents.size(); ++i) {
+    const LabelledDocument& d = documents[i];
+    if (!d.outlet.empty()) join("o:" + d.outlet, i);
+    if (!d.family.empty()) join("f:" + d.family, i);
+    if (const std::string key = TitleKey(d.title); !key.empty()) join("t:" + key, i);
+  }
+  std::vector<uint32_t> groups(documents.size());
+  for (uint32_t i = 0; i < documents.size(); ++i) groups[i] = Root(parent, i);
+  return groups;
+}
+
+std::vector<uint32_t> AssignFolds(const std::vector<LabelledDocument>& documents, const std::vector<uint32_t>& groups,
+                                  uint32_t folds) {
+  struct Size {
+    uint32_t group, relevant, all;
+  };
+  std::map<uint32_t, Size> sizes;
+  for (uint32_t i = 0; i < documents.size(); ++i) {
+    Size& size = sizes.try_emplace(groups[i], Size{groups[i], 0, 0}).first->second;
+    size.relevant += documents[i].labelled;
+    ++size.all;
+  }
+  std::vector<Size> order;
+  for (const auto& [group, size] : sizes) order.push_back(size);
+  std::stable_sort(order.begin(), order.end(), [](const Size& a, const Size& b) {
+    return std::pair(a.relevant, a.all) > std::pair(b.relevant, b.all);
+  });
+  std::vector<Size> load(folds, Size{0, 0, 0});
+  std::map<uint32_t, uint32_t> fold_of;
+  for (const Size& size : order) {
+    const auto least = std::min_element(load.begin(), load.end(), [](const Size& a, const Size& b) {
+      return std::pair(a.relevant, a.all) < std::pair(b.relevant, b.all);
+    });
+    least->relevant += size.relevant;
+    least->all += size.all;
+    fold_of[size.group] = static_cast<uint32_t>(least - load.begin());
+  }
+  std::vector<uint32_t> result(documents.size());
+  for (uint32_t i = 0; i < documents.size(); ++i) result[i] = fold_of[groups[i]];
+  return result;
+}
+
+}  // namespace racewatch::classify

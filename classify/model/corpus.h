@@ -1,0 +1,40 @@
+// Labelled documents for training and evaluation: JSON lines, plain or gzip, of the corpus format (one
+// object with title, text, lang, outlet, labels, unscored). Fields on which readers differ are masked and
+// count neither in training nor in scores. Plain data; no threads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "classify/model/heads.h"
+
+namespace racewatch::classify {
+
+inline constexpr int8_t kMasked = -1;
+
+struct LabelledDocument {
+  std::string id, title, text, language, outlet, family;
+  bool own = false;        // written for the project
+  int8_t relevant = kMasked;                // 0, 1 or masked
+  bool labelled = false;                    // themes, stance and lean below mean something
+  std::array<int8_t, kThemeCount> themes{};  // 0, 1 or masked
+  std::array<int8_t, kTargetCount> stance{};  // Position or masked
+  int8_t lean = kMasked;                      // Lean or masked
+};
+
+// Appends the documents of `path`. NOT_FOUND, or INVALID_ARGUMENT `F:LINE: what`.
+base::Status ReadLabelled(const std::string& path, bool own, std::vector<LabelledDocument>* documents);
+
+// Documents of one group never lie on two sides of a split: same outlet, equal title, or same family of
+// passages. Returns a group number per document.
+std::vector<uint32_t> Groups(const std::vector<LabelledDocument>& documents);
+
+// Assigns groups to `folds` so that relevant documents are spread evenly; the largest groups first.
+std::vector<uint32_t> AssignFolds(const std::vector<LabelledDocument>& documents, const std::vector<uint32_t>& groups,
+                                  uint32_t folds);
+
+}  // namespace racewatch::classify

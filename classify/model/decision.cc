@@ -1,0 +1,96 @@
+#include "classify/model/decision.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace racewatch::classify {
+
+double Sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+
+double HeadProbability(const Logits& logits, const Calibration& calibration, size_t head) {
+  return Sigmoid(double{calibration.slope[head]} * logits[head] + calibration.offset[head]);
+}
+
+Scores ToScores(const Logits& logits, const Calibration& calibration) {
+  const auto p = [&](size_t head) { return HeadProbability(logits, calibration, head); };
+  Scores scores;
+  scores.relevance = p(kRelevanceHead);
+  for (size_t i = 0; i < kThemeCount; ++i) scores.themes[i] = scores.relevance * p(kFirstThemeHead + i);
+  for (size_t t = 0; t < kTargetCount; ++t) {
+    const double present = scores.relevance * p(PresenceHead(t)), polar = p(PolarHead(t)), side = p(SideHead(t));
+    scores.stance[t] = {present * polar * side, present * polar * (1 - side), present * (1 - polar)};
+  }
+  const double polar = p(kLeanPolarHead), side = p(kLeanSideHead);
+  scores.lean = {polar * side, polar * (1 - side), 1 - polar};
+  return scores;
+}
+
+namespace {
+
+// The side of {favor, against, neutral} or {us, china, neutral}.
+int PickSide(const std::array<double, 3>& p, double polar_threshold, double margin) {
+  const double polar = p[0] + p[1], all = polar + p[2];
+  if (polar < polar_threshold * all) return 2;
+  if (std::fabs(p[0] - p[1]) < margin * polar) return kUnsure;
+  return p[0] > p[1] ? 0 : 1;
+}
+
+}  // namespace
+
+Decision Decide(const Scores& scores, const Thresholds& thresholds) {
+  Decision decision;
+  decision.stance.fill(kAbsent);
+  decision.relevant = scores.relevance >= thresholds.relevance;
+  if (!decision.relevant) return decision;
+  for (size_t i = 0; i < kThemeCount; ++i) decision.themes[i] = scores.themes[i] >= thresholds.themes[i];
+  for (size_t t = 0; t < kTargetCount; ++t) {
+    const auto& p = scores.stance[t];
+    if (p[0] + p[1] + p[2] < thresholds.presence[t]) continue;
+    decision.stance[t] = PickSide(p, thresholds.polar[t], thresholds.unsure_margin);
+  }
+  decision.lean = PickSide(scores.lean, thresholds.lean_polar, thresholds.unsure_margin);
+  return decision;
+}
+
+std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes) {
+  double a = 1, b = 0;
+  constexpr double kSlopeRidge = 8.0, kOffsetRidge = 1.0;
+  for (int iteration = 0; iteration < 50; ++iteration) {
+    double ga = kSlopeRidge * (a - 1), gb = kOffsetRidge * b, haa = kSlopeRidge, hab = 0, hbb = kOffsetRidge;
+    for (const Outcome& o : outcomes) {
+      const double p = Sigmoid(a * o.logit + b), error = p - o.positive, weight = p * (1 - p);
+      ga += error * o.logit;
+      gb += error;
+      haa += weight * o.logit * o.logit;
+      hab += weight * o.logit;
+      hbb += weight;
+    }
+    const double determinant = haa * hbb - hab * hab;
+    const double da = (hbb * ga - hab * gb) / determinant, db = (haa * gb - hab * ga) / determinant;
+    a -= da;
+    b -= db;
+    if (std::fabs(da) + std::fabs(db) < 1e-9) break;
+  }
+  return {static_cast<float>(std::max(a, 0.05)), static_cast<float>(b)};
+}
+
+double ThresholdForF1(std::span<const Scored> scored) {
+  std::vector<Scored> sorted(scored.begin(), scored.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Scored& x, const Scored& y) { return x.score > y.score; });
+  double positives = 0;
+  for (const Scored& s : sorted) positives += s.positive;
+  if (positives == 0) return 0.5;
+  double best = 0, threshold = 0.5, hits = 0;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    hits += sorted[i].positive;
+    const double next = i + 1 < sorted.size() ? sorted[i + 1].score : 0;
+    if (next == sorted[i].score) continue;
+    const double f1 = 2 * hits / (static_cast<double>(i + 1) + positives);
+    if (f1 > best) best = f1, threshold = (sorted[i].score + next) / 2;
+  }
+  const double trust = positives / (positives + 30);
+  return trust * threshold + (1 - trust) * best / 2;
+}
+
+}  // namespace racewatch::classify

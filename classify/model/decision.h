@@ -1,0 +1,65 @@
+// From the logits of the heads to calibrated probabilities, and from those to labels. Calibration is Platt's
+// (sigmoid of a x logit + b), fitted on out-of-fold real texts; thresholds are per label, for F1. Pure
+// functions over plain data that the model file stores as it is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "classify/model/heads.h"
+#include "classify/model/model.h"
+
+namespace racewatch::classify {
+
+using Logits = std::array<float, kHeads>;
+
+struct Calibration {
+  std::array<float, kHeads> slope;
+  std::array<float, kHeads> offset;
+};
+
+struct Thresholds {
+  float relevance = 0.5f;
+  std::array<float, kThemeCount> themes{};
+  std::array<float, kTargetCount> presence{};
+  std::array<float, kTargetCount> polar{};  // of P(takes a side | present)
+  float lean_polar = 0.5f;
+  float unsure_margin = 0.04f;  // sides closer than this are `unsure`
+};
+
+inline constexpr int kUnsure = 4;
+
+struct Decision {
+  bool relevant = false;
+  std::array<bool, kThemeCount> themes{};
+  std::array<int, kTargetCount> stance{};  // Position or kUnsure
+  int lean = kLeanNeutral;                 // Lean or kUnsure
+};
+
+double Sigmoid(double x);
+
+// Probability of one head after calibration.
+double HeadProbability(const Logits& logits, const Calibration& calibration, size_t head);
+
+Scores ToScores(const Logits& logits, const Calibration& calibration);
+
+Decision Decide(const Scores& scores, const Thresholds& thresholds);
+
+// Platt scaling of one head on pairs (logit, truth), with a ridge that pulls a thin head towards the slope 1
+// and the prior's offset 0. Returns {slope, offset}.
+struct Outcome {
+  float logit;
+  bool positive;
+};
+std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes);
+
+// The cut of `scores` that gives the best F1, pulled towards half the best F1 (the optimum of a calibrated
+// score; Lipton et al. 2014) the fewer positives there are.
+struct Scored {
+  double score;
+  bool positive;
+};
+double ThresholdForF1(std::span<const Scored> scored);
+
+}  // namespace racewatch::classify

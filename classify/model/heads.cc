@@ -1,0 +1,15 @@
+#include "classify/model/heads.h"
+
+namespace racewatch::classify {
+
+std::string HeadName(size_t head) {
+  if (head == kRelevanceHead) return "relevance";
+  if (head < kFirstStanceHead) return "theme:" + std::string(base::kThemes[head - kFirstThemeHead]);
+  if (head == kLeanPolarHead) return "lean:polar";
+  if (head == kLeanSideHead) return "lean:side";
+  static constexpr std::array<std::string_view, 3> kSteps = {"presence", "polar", "side"};
+  const size_t step = head - kFirstStanceHead;
+  return "stance:" + std::string(base::kTargets[step / 3]) + ":" + std::string(kSteps[step % 3]);
+}
+
+}  // namespace racewatch::classify

@@ -1,0 +1,329 @@
+#include "classify/model/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+
+#include "classify/model/evaluation.h"
+
+namespace racewatch::classify {
+namespace {
+
+// Truth of `head` for a document: 1, 0, or masked when the document says nothing about it.
+int8_t Truth(const LabelledDocument& d, size_t head) {
+  if (head == kRelevanceHead) return d.relevant;
+  if (!d.labelled) return kMasked;
+  if (head < kFirstStanceHead) return d.themes[head - kFirstThemeHead];
+  if (head == kLeanPolarHead) return d.lean == kMasked ? kMasked : d.lean != kLeanNeutral;
+  if (head == kLeanSideHead) return d.lean == kMasked || d.lean == kLeanNeutral ? kMasked : d.lean == kLeanUs;
+  const size_t step = head - kFirstStanceHead;
+  const int8_t position = d.stance[step / 3];
+  if (position == kMasked) return kMasked;
+  if (step % 3 == 0) return position != kAbsent;
+  if (position == kAbsent) return kMasked;
+  if (step % 3 == 1) return position != kNeutral;
+  return position == kNeutral ? kMasked : position == kFavor;
+}
+
+enum class HeadKind { kRelevance, kTheme, kPresence, kPolar, kSide };
+
+HeadKind KindOf(size_t head) {
+  if (head == kRelevanceHead) return HeadKind::kRelevance;
+  if (head < kFirstStanceHead) return HeadKind::kTheme;
+  if (head == kLeanPolarHead) return HeadKind::kPolar;
+  if (head == kLeanSideHead) return HeadKind::kSide;
+  const size_t step = (head - kFirstStanceHead) % 3;
+  return step == 0 ? HeadKind::kPresence : step == 1 ? HeadKind::kPolar : HeadKind::kSide;
+}
+
+std::vector<DocumentFeatures> Rows(const std::vector<DocumentFeatures>& all, std::span<const uint32_t> documents) {
+  std::vector<DocumentFeatures> rows;
+  rows.reserve(documents.size());
+  for (const uint32_t d : documents) rows.push_back(all[d]);
+  return rows;
+}
+
+// Keeps the `keep` rows whose weights move some head most over the documents of `x`.
+Vocabulary Prune(const Vocabulary& vocabulary, const SparseMatrix& x, std::span<const LinearHead* const> heads,
+                 size_t keep) {
+  if (vocabulary.rows.size() <= keep) return vocabulary;
+  std::vector<double> squares(x.columns, 0.0);
+  for (size_t i = 0; i < x.column.size(); ++i) squares[x.column[i]] += double{x.value[i]} * x.value[i];
+  std::vector<std::pair<double, uint32_t>> order;
+  for (uint32_t j = 0; j < x.columns; ++j) {
+    double weight = 0;
+    for (const LinearHead* head : heads) weight = std::max(weight, double{std::fabs(head->weight[j])});
+    if (BlockOf(vocabulary.rows[j].kind) == Block::kCount) weight += 1e6;
+    order.emplace_back(-weight * std::sqrt(squares[j]), j);
+  }
+  std::sort(order.begin(), order.end());
+  order.resize(keep);
+  Vocabulary kept;
+  for (const auto& [importance, j] : order) kept.rows.push_back(vocabulary.rows[j]);
+  std::sort(kept.rows.begin(), kept.rows.end(),
+            [](const Vocabulary::Row& a, const Vocabulary::Row& b) { return a.hash < b.hash; });
+  return kept;
+}
+
+bool Left(const std::string& without, std::string_view part) { return without.find(part) != std::string::npos; }
+
+void DropBlocks(const std::string& without, DocumentFeatures* features) {
+  std::erase_if(*features, [&](const FeatureCount& f) {
+    if (f.kind == FeatureKind::kTitleNgram) return Left(without, "title");
+    const Block block = BlockOf(f.kind);
+    return (block == Block::kNgram && Left(without, "ngrams")) || (block == Block::kCount && Left(without, "counts")) ||
+           (block == Block::kConcept && Left(without, "concepts"));
+  });
+}
+
+}  // namespace
+
+Trainer::Trainer(const std::vector<LabelledDocument>& documents, const Lexicon& lexicon, const FoldTable& fold,
+                 TrainOptions options, std::function<void(std::string_view)> progress)
+    : documents_(documents), options_(std::move(options)), progress_(std::move(progress)), groups_(Groups(documents)) {
+  Analysis analysis;
+  const ConceptRules rules(lexicon.classes());
+  for (const LabelledDocument& d : documents) {
+    features_.push_back(ExtractFeatures(d, fold, lexicon, rules, false, &analysis));
+    gate_features_.push_back(ExtractFeatures(d, fold, lexicon, rules, true, &analysis));
+    if (!options_.without.empty()) DropBlocks(options_.without, &features_.back());
+  }
+  progress_("read features of " + std::to_string(documents.size()) + " documents");
+}
+
+std::vector<Trainer::Weighted> Trainer::HeadExamples(std::span<const uint32_t> documents, size_t head) const {
+  std::vector<Weighted> examples;
+  for (const uint32_t d : documents) {
+    if (documents_[d].own && Left(options_.without, "own")) continue;
+    if (const int8_t truth = Truth(documents_[d], head); truth != kMasked) examples.push_back({d, truth == 1});
+  }
+  return examples;
+}
+
+// Large outlets weigh less, our own passages at most as much as the real texts of their label, and for
+// sides every language has both labels with nearly equal weight, so that language cannot stand for the side.
+std::vector<Example> Trainer::WeightExamples(std::vector<Weighted> examples, size_t head) const {
+  const HeadKind kind = KindOf(head);
+  const double cost = kind == HeadKind::kRelevance ? options_.cost_relevance
+                      : kind == HeadKind::kTheme   ? options_.cost_theme
+                      : kind == HeadKind::kPresence ? options_.cost_presence
+                      : kind == HeadKind::kPolar   ? options_.cost_polar
+                                                   : options_.cost_side;
+  std::map<std::string, double> outlet_size;
+  for (const Weighted& e : examples) outlet_size[documents_[e.document].outlet] += !documents_[e.document].own;
+  std::vector<double> weight(examples.size());
+  double real[2] = {}, own[2] = {};
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const LabelledDocument& d = documents_[examples[i].document];
+    weight[i] = d.own ? 1.0 : std::min(1.0, std::sqrt(12.0 / outlet_size[d.outlet]));
+    (d.own ? own : real)[examples[i].positive] += weight[i];
+  }
+  std::map<std::pair<std::string, bool>, double> cell;
+  double total = 0;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const LabelledDocument& d = documents_[examples[i].document];
+    const bool positive = examples[i].positive;
+    if (d.own && own[positive] > real[positive]) weight[i] *= std::max(real[positive], 4.0) / own[positive];
+    cell[{d.language == "zh" ? "zh" : "other", positive}] += weight[i];
+    total += weight[i];
+  }
+  std::vector<Example> result;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const LabelledDocument& d = documents_[examples[i].document];
+    double factor = 1;
+    if (kind == HeadKind::kSide || kind == HeadKind::kPolar) {
+      const double share = total / (4 * cell[{d.language == "zh" ? "zh" : "other", examples[i].positive}]);
+      factor = std::min(3.0, std::sqrt(share));
+    }
+    result.push_back({examples[i].document, examples[i].positive, cost * weight[i] * factor});
+  }
+  return result;
+}
+
+LinearHead Trainer::FitHead(const SparseMatrix& x, std::span<const uint32_t> documents, size_t head) const {
+  std::vector<Example> examples = WeightExamples(HeadExamples(documents, head), head);
+  std::map<uint32_t, uint32_t> row_of;
+  for (uint32_t i = 0; i < documents.size(); ++i) row_of[documents[i]] = i;
+  for (Example& e : examples) e.row = row_of[e.row];
+  return FitLogistic(x, examples, options_.seed + head);
+}
+
+TrainedModel Trainer::Fit(std::span<const uint32_t> documents) const {
+  TrainedModel model;
+  model.calibration.slope.fill(1);
+  model.calibration.offset.fill(0);
+  const std::vector<DocumentFeatures> rows = Rows(features_, documents);
+  const Vocabulary full = BuildVocabulary(features_, documents, groups_);
+  SparseMatrix x = BuildMatrix(rows, full);
+  for (size_t h = 0; h < kHeads; ++h) model.heads[h] = FitHead(x, documents, h);
+  std::vector<const LinearHead*> heads;
+  for (const LinearHead& head : model.heads) heads.push_back(&head);
+  model.vocabulary = Prune(full, x, heads, options_.rows_max);
+  if (model.vocabulary.rows.size() < full.rows.size()) {
+    x = BuildMatrix(rows, model.vocabulary);
+    for (size_t h = 0; h < kHeads; ++h) model.heads[h] = FitHead(x, documents, h);
+  }
+  FitGate(documents, &model);
+  return model;
+}
+
+void Trainer::FitGate(std::span<const uint32_t> documents, TrainedModel* model) const {
+  const std::vector<DocumentFeatures> rows = Rows(gate_features_, documents);
+  const Vocabulary full = BuildVocabulary(gate_features_, documents, groups_);
+  SparseMatrix x = BuildMatrix(rows, full);
+  LinearHead head = FitHead(x, documents, kRelevanceHead);
+  const LinearHead* one = &head;
+  model->gate_vocabulary = Prune(full, x, {&one, 1}, options_.gate_rows_max);
+  x = BuildMatrix(rows, model->gate_vocabulary);
+  model->gate = FitHead(x, documents, kRelevanceHead);
+}
+
+std::vector<Logits> Trainer::PredictLogits(const TrainedModel& model, std::span<const uint32_t> documents) const {
+  const SparseMatrix x = BuildMatrix(Rows(features_, documents), model.vocabulary);
+  std::vector<Logits> result(documents.size());
+  for (size_t i = 0; i < documents.size(); ++i)
+    for (size_t h = 0; h < kHeads; ++h) result[i][h] = model.heads[h].Logit(x, i);
+  return result;
+}
+
+std::vector<float> Trainer::PredictGate(const TrainedModel& model, std::span<const uint32_t> documents) const {
+  const SparseMatrix x = BuildMatrix(Rows(gate_features_, documents), model.gate_vocabulary);
+  std::vector<float> result(documents.size());
+  for (size_t i = 0; i < documents.size(); ++i) result[i] = model.gate.Logit(x, i);
+  return result;
+}
+
+std::vector<Scores> Trainer::Predict(const TrainedModel& model, std::span<const uint32_t> documents) const {
+  const std::vector<Logits> logits = PredictLogits(model, documents);
+  const std::vector<float> gate = PredictGate(model, documents);
+  std::vector<Scores> result(documents.size());
+  for (size_t i = 0; i < documents.size(); ++i) {
+    const double p = Sigmoid(double{model.gate_platt[0]} * gate[i] + model.gate_platt[1]);
+    if (p < kGateThreshold) result[i].relevance = p;
+    else result[i] = ToScores(logits[i], model.calibration);
+  }
+  return result;
+}
+
+TrainedModel Trainer::Train(std::span<const uint32_t> documents) const {
+  TrainedModel model = Fit(documents);
+  progress_("fitted " + std::to_string(kHeads) + " heads on " + std::to_string(documents.size()) + " documents, " +
+            std::to_string(model.vocabulary.rows.size()) + " rows");
+  Calibrate(documents, &model);
+  return model;
+}
+
+void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model) const {
+  const std::vector<uint32_t> fold = AssignFolds(documents_, groups_, options_.folds);
+  std::vector<uint32_t> held_all;
+  std::vector<Logits> logits;
+  std::vector<float> gate;
+  for (uint32_t f = 0; f < options_.folds; ++f) {
+    std::vector<uint32_t> train, held;
+    for (const uint32_t d : documents) {
+      if (documents_[d].own || fold[d] != f) train.push_back(d);
+      else held.push_back(d);
+    }
+    if (held.empty() || train.empty()) continue;
+    const TrainedModel part = Fit(train);
+    const std::vector<Logits> l = PredictLogits(part, held);
+    const std::vector<float> g = PredictGate(part, held);
+    held_all.insert(held_all.end(), held.begin(), held.end());
+    logits.insert(logits.end(), l.begin(), l.end());
+    gate.insert(gate.end(), g.begin(), g.end());
+    progress_("calibration fold " + std::to_string(f + 1) + " of " + std::to_string(options_.folds));
+  }
+  std::vector<Outcome> outcomes;
+  for (size_t h = 0; h < kHeads; ++h) {
+    outcomes.clear();
+    for (size_t i = 0; i < held_all.size(); ++i)
+      if (const int8_t truth = Truth(documents_[held_all[i]], h); truth != kMasked) outcomes.push_back({logits[i][h], truth == 1});
+    const auto [slope, offset] = FitPlatt(outcomes);
+    model->calibration.slope[h] = slope;
+    model->calibration.offset[h] = offset;
+  }
+  outcomes.clear();
+  for (size_t i = 0; i < held_all.size(); ++i)
+    if (const int8_t truth = documents_[held_all[i]].relevant; truth != kMasked) outcomes.push_back({gate[i], truth == 1});
+  model->gate_platt = FitPlatt(outcomes);
+  std::vector<Scores> scores;
+  for (const Logits& l : logits) scores.push_back(ToScores(l, model->calibration));
+  SetThresholds(held_all, scores, &model->thresholds);
+  std::vector<Judged> judged;
+  std::vector<uint32_t> judged_groups;
+  for (size_t i = 0; i < held_all.size(); ++i) {
+    judged.push_back({&documents_[held_all[i]], scores[i], Decide(scores[i], model->thresholds)});
+    judged_groups.push_back(groups_[held_all[i]]);
+  }
+  model->report = FormatReport(judged, judged_groups);
+}
+
+namespace {
+
+// Mean F1 of the first two classes (stance) or of all three (lean) when sides need P(polar) >= threshold.
+double SideF1(std::span<const std::array<double, 3>> p, std::span<const int8_t> truth, std::span<const bool> present,
+              double threshold, int classes) {
+  double hit[3] = {}, said[3] = {}, is[3] = {};
+  for (size_t i = 0; i < p.size(); ++i) {
+    if (truth[i] >= 0 && truth[i] < 3) ++is[truth[i]];
+    if (!present[i]) continue;
+    const double polar = p[i][0] + p[i][1];
+    const int choice = polar < threshold * (polar + p[i][2]) ? 2 : p[i][0] > p[i][1] ? 0 : 1;
+    ++said[choice];
+    hit[choice] += choice == truth[i];
+  }
+  double sum = 0;
+  for (int c = 0; c < classes; ++c) sum += said[c] + is[c] > 0 ? 2 * hit[c] / (said[c] + is[c]) : 0;
+  return sum / classes;
+}
+
+// Best cut of P(polar) on a grid, pulled towards 0.5 when few texts take a side; of equal cuts the middle.
+double PolarThreshold(std::span<const std::array<double, 3>> p, std::span<const int8_t> truth, std::span<const bool> present,
+                      int classes) {
+  double best = -1, low = 0.5, high = 0.5, sided = 0;
+  for (const int8_t t : truth) sided += t == 0 || t == 1;
+  for (int step = 10; step <= 80; ++step) {
+    const double cut = step / 100.0, f = SideF1(p, truth, present, cut, classes);
+    if (f > best + 1e-9) best = f, low = high = cut;
+    else if (f > best - 1e-9) high = cut;
+  }
+  const double trust = sided / (sided + 20);
+  return trust * (low + high) / 2 + (1 - trust) * 0.45;
+}
+
+}  // namespace
+
+void Trainer::SetThresholds(std::span<const uint32_t> documents, std::span<const Scores> scores,
+                            Thresholds* thresholds) const {
+  const auto best_cut = [&](size_t head, auto score) {
+    std::vector<Scored> scored;
+    for (size_t i = 0; i < documents.size(); ++i)
+      if (const int8_t truth = Truth(documents_[documents[i]], head); truth != kMasked) scored.push_back({score(scores[i]), truth == 1});
+    return static_cast<float>(ThresholdForF1(scored));
+  };
+  thresholds->relevance = best_cut(kRelevanceHead, [](const Scores& s) { return s.relevance; });
+  for (size_t t = 0; t < kThemeCount; ++t)
+    thresholds->themes[t] = best_cut(kFirstThemeHead + t, [t](const Scores& s) { return s.themes[t]; });
+  for (size_t t = 0; t <= kTargetCount; ++t) {
+    const bool lean = t == kTargetCount;
+    std::vector<std::array<double, 3>> p;
+    std::vector<int8_t> truth;
+    if (!lean)
+      thresholds->presence[t] = best_cut(PresenceHead(t), [t](const Scores& s) { return s.stance[t][0] + s.stance[t][1] + s.stance[t][2]; });
+    auto present = std::make_unique<bool[]>(documents.size());
+    for (size_t i = 0; i < documents.size(); ++i) {
+      const LabelledDocument& d = documents_[documents[i]];
+      const int8_t label = lean ? d.lean : d.stance[t];
+      if (!d.labelled || label == kMasked) continue;
+      const std::array<double, 3>& q = lean ? scores[i].lean : scores[i].stance[t];
+      present[p.size()] = lean || q[0] + q[1] + q[2] >= thresholds->presence[t];
+      p.push_back(q);
+      truth.push_back(label);
+    }
+    const auto cut = static_cast<float>(PolarThreshold(p, truth, {present.get(), p.size()}, lean ? 3 : 2));
+    (lean ? thresholds->lean_polar : thresholds->polar[t]) = cut;
+  }
+}
+
+}  // namespace racewatch::classify

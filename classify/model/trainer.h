@@ -1,0 +1,84 @@
+// Trains a model from labelled documents: vocabulary, heads, pruning, calibration and thresholds from
+// out-of-fold predictions on real texts only. Features are extracted once; Fit may be called for many
+// subsets (cross-validation). Deterministic for a seed. One thread; a few hundred MB while it lives.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "classify/model/decision.h"
+#include "classify/model/features.h"
+
+namespace racewatch::classify {
+
+struct TrainOptions {
+  uint64_t seed = 1;
+  uint32_t rows_max = 20000;       // vocabulary after pruning; hits per document are the cost of tagging
+  uint32_t gate_rows_max = 4000;   // vocabulary of the relevance gate
+  double cost_relevance = 8.0;     // C of logistic regression by kind of head; larger fits harder
+  double cost_theme = 6.0;
+  double cost_presence = 6.0;
+  double cost_polar = 3.0;
+  double cost_side = 4.0;
+  uint32_t folds = 5;
+  std::string without;  // for ablations: comma-separated of ngrams, title, counts, concepts, own
+};
+
+// Everything a model file holds, before quantisation.
+struct TrainedModel {
+  Vocabulary vocabulary;
+  std::array<LinearHead, kHeads> heads;
+  Vocabulary gate_vocabulary;
+  LinearHead gate;
+  std::array<float, 2> gate_platt = {1, 0};
+  Calibration calibration;
+  Thresholds thresholds;
+  std::string report;  // scores on the out-of-fold predictions that set calibration and thresholds
+};
+
+// Below this probability of the gate a document is not looked at further.
+inline constexpr double kGateThreshold = 0.05;
+
+class Trainer {
+ public:
+  // `documents` and `lexicon` outlive the trainer. `progress` gets one line per step.
+  Trainer(const std::vector<LabelledDocument>& documents, const Lexicon& lexicon, const FoldTable& fold,
+          TrainOptions options, std::function<void(std::string_view)> progress);
+
+  // Fits, prunes and calibrates on `documents` (indices).
+  TrainedModel Train(std::span<const uint32_t> documents) const;
+
+  // Calibrated scores of `documents` under `model`, gate included, in order.
+  std::vector<Scores> Predict(const TrainedModel& model, std::span<const uint32_t> documents) const;
+
+  const std::vector<uint32_t>& groups() const { return groups_; }
+
+ private:
+  struct Weighted {
+    uint32_t document;
+    bool positive;
+  };
+  TrainedModel Fit(std::span<const uint32_t> documents) const;
+  void FitGate(std::span<const uint32_t> documents, TrainedModel* model) const;
+  void Calibrate(std::span<const uint32_t> documents, TrainedModel* model) const;
+  void SetThresholds(std::span<const uint32_t> documents, std::span<const Scores> scores, Thresholds* thresholds) const;
+  std::vector<Weighted> HeadExamples(std::span<const uint32_t> documents, size_t head) const;
+  std::vector<Example> WeightExamples(std::vector<Weighted> examples, size_t head) const;
+  LinearHead FitHead(const SparseMatrix& x, std::span<const uint32_t> documents, size_t head) const;
+  std::vector<Logits> PredictLogits(const TrainedModel& model, std::span<const uint32_t> documents) const;
+  std::vector<float> PredictGate(const TrainedModel& model, std::span<const uint32_t> documents) const;
+
+  const std::vector<LabelledDocument>& documents_;
+  TrainOptions options_;
+  std::function<void(std::string_view)> progress_;
+  std::vector<uint32_t> groups_;
+  std::vector<DocumentFeatures> features_;
+  std::vector<DocumentFeatures> gate_features_;
+};
+
+}  // namespace racewatch::classify

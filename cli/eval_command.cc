@@ -1,0 +1,63 @@
+// racewatch eval: scores a model on labelled texts (--gold), or trains and judges outlet-disjoint folds of a
+// corpus (--folds with --corpus), and prints the table of scores.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "classify/model/model.h"
+#include "classify/model/training.h"
+#include "cli/command.h"
+
+namespace racewatch::cli {
+namespace {
+
+int EvaluateModel(const std::string& model_path, const std::vector<std::string>& gold) {
+  const auto model = classify::Model::Load(model_path);
+  if (!model.ok()) return Fail(ExitCodeFor(model.status()), model.status().message());
+  std::vector<classify::LabelledDocument> documents;
+  for (const std::string& path : gold)
+    if (const base::Status status = classify::ReadLabelled(path, true, &documents); !status.ok())
+      return Fail(ExitCodeFor(status), status.message());
+  std::cout << classify::FormatReport(classify::JudgeWithModel(**model, documents), classify::Groups(documents));
+  return kExitOk;
+}
+
+int CrossValidate(const classify::TrainingInputs& inputs, const classify::TrainOptions& options, uint32_t folds) {
+  const auto data = classify::LoadTrainingData(inputs);
+  if (!data.ok()) return Fail(ExitCodeFor(data.status()), data.status().message());
+  std::vector<uint32_t> groups;
+  const auto judged = classify::CrossValidate(*data, options, folds, [](std::string_view line) { std::cerr << "eval: " << line << std::endl; }, &groups);
+  std::cout << classify::FormatReport(judged, groups);
+  return kExitOk;
+}
+
+}  // namespace
+
+int RunEval(int argc, char** argv) {
+  CLI::App app("Scores a model on labelled texts, or cross-validates training over disjoint outlets.", "racewatch eval");
+  std::vector<std::string> gold;
+  std::string model_path = classify::DefaultModelPath();
+  classify::TrainingInputs inputs;
+  classify::TrainOptions options;
+  uint32_t folds = 5;
+  app.add_option("--gold", gold, "Labelled texts to score the model on, JSON lines, plain or gzip");
+  app.add_option("--model", model_path, "Model file")->capture_default_str();
+  app.add_option("--corpus", inputs.corpus, "Cross-validate on these labelled real texts instead");
+  app.add_option("--own", inputs.own, "Passages added to every training part");
+  app.add_option("--lexicon", inputs.lexicon, "Term lexicon; default: the one in the source tree");
+  app.add_option("--folds", folds, "Parts of the cross-validation")->capture_default_str()->check(CLI::Range(2, 20));
+  app.add_option("--seed", options.seed, "Seed of the solver's order")->capture_default_str();
+  app.add_option("--rows", options.rows_max, "Rows kept after pruning")->capture_default_str();
+  app.add_option("--without", options.without, "Leave out, comma-separated: ngrams, title, counts, concepts, own");
+  try {
+    app.parse(argc, argv);
+    if (gold.empty() == inputs.corpus.empty()) throw CLI::ValidationError("give either --gold or --corpus");
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return kExitOk;
+  } catch (const CLI::ParseError& error) {
+    return Fail(kExitUsage, std::string("eval: ") + error.what());
+  }
+  return gold.empty() ? CrossValidate(inputs, options, folds) : EvaluateModel(model_path, gold);
+}
+
+}  // namespace racewatch::cli
