@@ -1,5 +1,5 @@
 // Time as an argument, so that tests and the demo run on a clock of their own. Implementations:
-// SystemClock, ManualClock (tests/fakes), SpeedClock (the demo week, N times faster from a fixed start).
+// SystemClock, SteppedClock (the demo week), ManualClock (tests/fakes).
 // All methods are safe from any thread.
 #pragma once
 
@@ -28,17 +28,20 @@ class SystemClock final : public Clock {
   }
 };
 
-// Starts at `start_ms` and runs `speed` times as fast as the machine's monotonic clock.
-class SpeedClock final : public Clock {
+// Stands still until it is moved. The demo week runs on it: `racewatch up --demo` moves it in steps, each when
+// the whole pipeline is idle, so every run sees the same order of events.
+class SteppedClock final : public Clock {
  public:
-  SpeedClock(UnixMs start_ms, double speed);
-  UnixMs NowMs() const override;
-  std::chrono::milliseconds RealDuration(int64_t world_ms) const override;
+  explicit SteppedClock(UnixMs start_ms) : now_ms_(start_ms) {}
+  UnixMs NowMs() const override { return now_ms_; }
+  // Short: whoever waits looks again soon, because a step may come at any moment.
+  std::chrono::milliseconds RealDuration(int64_t world_ms) const override {
+    return std::chrono::milliseconds(world_ms > 2 ? 2 : world_ms);
+  }
+  void Set(UnixMs now_ms) { now_ms_ = now_ms; }
 
  private:
-  const UnixMs start_ms_;
-  const double speed_;
-  const std::chrono::steady_clock::time_point real_start_;
+  std::atomic<UnixMs> now_ms_;
 };
 
 }  // namespace racewatch::base

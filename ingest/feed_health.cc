@@ -1,0 +1,141 @@
+#include "ingest/feed_health.h"
+
+#include <algorithm>
+
+namespace racewatch::ingest {
+namespace {
+
+constexpr int64_t kDayMs = 86'400'000;
+
+std::string HeaderOrEmpty(const base::HttpReply& reply, std::string_view name) {
+  const std::string* value = reply.Header(name);
+  return value != nullptr ? *value : std::string();
+}
+
+// Counts identical permanent redirects in a row; adopts the target once they have lasted.
+void NoteMove(const FetchResult& result, base::UnixMs now_ms, v1::FeedState* state) {
+  constexpr uint32_t kAnswers = 5;
+  const std::string target = result.moved_to();
+  if (target.empty() || target != state->redirect_target()) {
+    state->set_redirect_target(target);
+    state->set_redirect_count(target.empty() ? 0 : 1);
+    state->set_redirect_since_ms(target.empty() ? 0 : now_ms);
+    return;
+  }
+  state->set_redirect_count(state->redirect_count() + 1);
+  if (state->redirect_count() < kAnswers || now_ms - state->redirect_since_ms() < 2 * kDayMs) return;
+  state->set_moved_to(target);
+  state->set_redirect_target("");
+  state->set_redirect_count(0);
+  state->set_redirect_since_ms(0);
+}
+
+void SetHealth(v1::FeedHealth health, std::string_view reason, std::string_view detail, v1::FeedState* state) {
+  state->set_health(health);
+  state->set_reason(std::string(reason));
+  state->set_detail(std::string(detail.substr(0, 300)));
+}
+
+// ok, or what is odd about a feed that answers.
+void JudgeWorking(base::UnixMs now_ms, v1::FeedState* state) {
+  const int64_t quiet_ms = state->last_new_ms() > 0 ? now_ms - state->last_new_ms() : 0;
+  const auto gap_ms = static_cast<int64_t>(state->gap_s() * 1000);
+  if (state->validators_lie())
+    SetHealth(v1::FEED_HEALTH_LYING, "validators", "new entries behind an unchanged ETag or Last-Modified", state);
+  else if (quiet_ms > 30 * kDayMs)
+    SetHealth(v1::FEED_HEALTH_STALE, "no_new_entries", "nothing new for " + std::to_string(quiet_ms / kDayMs) + " days", state);
+  else if (gap_ms > 0 && quiet_ms > std::max(8 * gap_ms, kDayMs))
+    SetHealth(v1::FEED_HEALTH_SILENT, "overdue",
+              "nothing new for " + std::to_string(quiet_ms / 3'600'000) + " h, usually every " +
+                  std::to_string(gap_ms / 60'000) + " min",
+              state);
+  else
+    SetHealth(v1::FEED_HEALTH_OK, "", "", state);
+}
+
+void NoteSuccess(const FetchResult& result, base::UnixMs now_ms, v1::FeedState* state) {
+  state->set_fetches(state->fetches() + 1);
+  state->set_failures(0);
+  state->set_last_fetch_ms(now_ms);
+  state->set_last_success_ms(now_ms);
+  state->set_http_status(static_cast<uint32_t>(result.reply.http_status));
+  NoteMove(result, now_ms, state);
+}
+
+v1::FeedHealth HealthOf(std::string_view reason) {
+  if (reason == "html") return v1::FEED_HEALTH_HTML;
+  if (reason == "consent") return v1::FEED_HEALTH_CONSENT;
+  if (reason == "http_410") return v1::FEED_HEALTH_GONE;
+  if (reason == "http_401" || reason == "http_403" || reason == "http_451" || reason == "blocked_address")
+    return v1::FEED_HEALTH_BLOCKED;
+  return v1::FEED_HEALTH_FAILING;
+}
+
+}  // namespace
+
+std::string_view HealthName(v1::FeedHealth health) {
+  switch (health) {
+    case v1::FEED_HEALTH_OK: return "ok";
+    case v1::FEED_HEALTH_STALE: return "stale";
+    case v1::FEED_HEALTH_SILENT: return "silent";
+    case v1::FEED_HEALTH_EMPTY: return "empty";
+    case v1::FEED_HEALTH_HTML: return "html";
+    case v1::FEED_HEALTH_CONSENT: return "consent";
+    case v1::FEED_HEALTH_GONE: return "gone";
+    case v1::FEED_HEALTH_BLOCKED: return "blocked";
+    case v1::FEED_HEALTH_LYING: return "lying";
+    case v1::FEED_HEALTH_FAILING: return "failing";
+    default: return "new";
+  }
+}
+
+bool WantsUnconditional(const v1::FeedState& state, base::UnixMs now_ms) {
+  return state.validators_lie() || now_ms - state.probe_ms() >= kDayMs;
+}
+
+void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64_t body_hash, base::UnixMs now_ms,
+                   v1::FeedState* state) {
+  const std::string etag = HeaderOrEmpty(result.reply, "etag");
+  const std::string last_modified = HeaderOrEmpty(result.reply, "last-modified");
+  const bool had = !state->etag().empty() || !state->last_modified().empty();
+  const bool same = had && etag == state->etag() && last_modified == state->last_modified();
+  // A server that was asked without validators and shows news under the old ones would have said 304.
+  if (!result.conditional && same && yield.fetch.new_entries > 0 && body_hash != state->body_hash())
+    state->set_validators_lie(true);
+  else if (had && !same)
+    state->set_validators_lie(false);
+  if (!result.conditional) state->set_probe_ms(now_ms);
+  // Validators are kept only when everything behind them is delivered.
+  state->set_etag(yield.complete ? etag : "");
+  state->set_last_modified(yield.complete ? last_modified : "");
+  state->set_body_hash(yield.complete ? body_hash : 0);
+  if (!yield.feed_title.empty()) state->set_title(yield.feed_title);
+  state->set_entries(state->entries() + yield.fetch.entries);
+  state->set_articles(state->articles() + yield.fetch.new_entries);
+  NoteSuccess(result, now_ms, state);
+  if (yield.fetch.entries == 0) {
+    SetHealth(v1::FEED_HEALTH_EMPTY, "no_entries", "a feed without entries", state);
+    return;
+  }
+  if (yield.fetch.new_entries > 0 || state->last_new_ms() == 0) state->set_last_new_ms(now_ms);
+  JudgeWorking(now_ms, state);
+}
+
+void ApplyUnchanged(const FetchResult& result, base::UnixMs now_ms, v1::FeedState* state) {
+  if (const std::string* etag = result.reply.Header("etag")) state->set_etag(*etag);
+  if (const std::string* modified = result.reply.Header("last-modified")) state->set_last_modified(*modified);
+  if (!result.conditional) state->set_probe_ms(now_ms);
+  NoteSuccess(result, now_ms, state);
+  if (state->health() == v1::FEED_HEALTH_EMPTY && state->reason() == "no_entries") return;
+  JudgeWorking(now_ms, state);
+}
+
+void ApplyFailure(std::string_view reason, std::string_view detail, int http_status, base::UnixMs now_ms, v1::FeedState* state) {
+  state->set_fetches(state->fetches() + 1);
+  state->set_failures(state->failures() + 1);
+  state->set_last_fetch_ms(now_ms);
+  state->set_http_status(static_cast<uint32_t>(http_status));
+  SetHealth(HealthOf(reason), reason, detail, state);
+}
+
+}  // namespace racewatch::ingest

@@ -1,0 +1,43 @@
+// Which feeds to read: from the configuration and from OPML files (folders nest; their names are kept).
+// Read once at start. A FeedSpec is a plain value; nothing here touches the network.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace racewatch::base {
+class Problems;
+}
+namespace racewatch::v1 {
+class IngestConfig;
+}
+
+namespace racewatch::ingest {
+
+struct FeedSpec {
+  std::string id;        // the key everywhere: the address as given
+  std::string url;       // http(s)://… or file:PATH
+  std::string title;     // empty: as the feed calls itself
+  std::string folder;    // OPML folders, joined by "/"
+  std::string group;     // us, china, europe, other; empty: from the publisher registry
+  std::string language;  // used when the feed does not say
+  int64_t interval_s = 0;  // 0: adaptive
+  bool fetch_pages = false;
+
+  bool is_file() const;
+};
+
+// Every outline with an xmlUrl, in document order. INVALID_ARGUMENT when it is no OPML.
+base::Result<std::vector<FeedSpec>> ParseOpml(std::string_view bytes);
+
+// The feeds of an OPML document as OPML 2.0.
+std::string WriteOpml(const std::vector<FeedSpec>& feeds, std::string_view title);
+
+// Feeds of the configuration, then of its OPML files; an address listed twice counts once, the first
+// listing wins. Errors: NOT_FOUND (no such OPML file), INVALID_ARGUMENT (no OPML).
+base::Result<std::vector<FeedSpec>> ReadFeedList(const v1::IngestConfig& config);
+
+}  // namespace racewatch::ingest

@@ -1,0 +1,460 @@
+#include "ingest/ingest_loop.h"
+
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "ingest/feed/feed_parser.h"
+#include "ingest/page/page_extractor.h"
+#include "ingest/url.h"
+
+namespace racewatch::ingest {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr uint64_t kPageBit = uint64_t{1} << 63;
+constexpr int64_t kFileIntervalS = 10;
+constexpr size_t kDocumentsMax = 1024;
+constexpr size_t kOutboxBytesMax = 32u << 20;
+constexpr size_t kHeldBytesMax = 64u << 20;
+
+std::string HeaderOrEmpty(const base::HttpReply& reply, std::string_view name) {
+  const std::string* value = reply.Header(name);
+  return value != nullptr ? *value : std::string();
+}
+
+// Feeds served as a page: what a person would see in the browser instead.
+bool LooksLikeHtml(std::string_view bytes) {
+  std::string head(bytes.substr(0, 2048));
+  for (char& c : head) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return head.find("<html") != std::string::npos || head.find("<!doctype html") != std::string::npos;
+}
+
+struct FileStamp {
+  int64_t mtime_ns = 0;
+  uint64_t bytes = 0;
+  bool directory = false;
+};
+
+base::Result<FileStamp> StatFile(const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return base::NotFound("file " + path + ": " + std::strerror(errno));
+  return FileStamp{info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, static_cast<uint64_t>(info.st_size),
+                   S_ISDIR(info.st_mode)};
+}
+
+}  // namespace
+
+IngestLoop::IngestLoop(Options options, std::vector<FeedSpec> feeds, std::unique_ptr<SeenSet> seen,
+                       const PublisherRegistry& publishers, base::Sink& sink, const base::Clock& clock,
+                       IngestMetrics& metrics, base::Log& log)
+    : options_(std::move(options)),
+      clock_(clock),
+      metrics_(metrics),
+      log_(log),
+      seen_(std::move(seen)),
+      specs_(std::move(feeds)),
+      gate_(options_.host_spacing_ms, options_.loopback_spacing_ms),
+      schedule_(gate_),
+      client_(options_.http),
+      fetcher_(client_, clock, {options_.request_timeout, options_.body_bytes_max}),
+      builder_(publishers, {options_.summary_chars_max}),
+      identity_(*seen_),
+      outbox_(sink, metrics.stage(), log, [this] { client_.Wake(); }),
+      intake_(builder_, identity_, *seen_, outbox_, clock,
+              {[this](uint64_t page, const std::string& url) { WantPage(page, url); },
+               [this](uint64_t feed, const DocumentYield& yield, SeenUpdate update) {
+                 OnDocumentDone(feed, yield, std::move(update));
+               },
+               [this](const std::string& outcome, const std::string& reason) {
+                 if (outcome == "dropped") metrics_.stage().Dropped(reason);
+                 if (outcome == "sent" || outcome == "revision") metrics_.stage().Sent();
+                 if (outcome == "revision") metrics_.Revision();
+                 if (outcome == "dead_lettered") metrics_.DeadLettered();
+               }}) {}
+
+IngestLoop::~IngestLoop() = default;
+
+base::Status IngestLoop::Load() {
+  RW_ASSIGN_OR_RETURN(std::vector<v1::FeedState> states, seen_->Feeds());
+  for (v1::FeedState& state : states) stored_.emplace(state.feed_id(), std::move(state));
+  for (FeedSpec& spec : specs_) AddFeed(std::move(spec));
+  specs_.clear();
+  return {};
+}
+
+void IngestLoop::AddFeed(FeedSpec spec) {
+  FeedRow feed;
+  if (const auto it = stored_.find(spec.id); it != stored_.end()) {
+    feed.state = std::move(it->second);
+    stored_.erase(it);
+  }
+  feed.state.set_feed_id(spec.id);
+  feed.limits = options_.limits;
+  const bool local = spec.is_file() || base::IsLoopbackUrl(spec.url);
+  if (!local) feed.limits.min_s = std::max<int64_t>(feed.limits.min_s, 600);
+  feed.limits.max_s = std::max(feed.limits.max_s, feed.limits.min_s);
+  feed.limits.fixed_s = spec.interval_s;
+  if (spec.is_file()) {
+    if (feed.limits.fixed_s == 0) feed.limits.fixed_s = kFileIntervalS;
+    feed.state.set_next_fetch_ms(0);  // read once per start
+  } else {
+    feed.host = UrlHost(feed.state.moved_to().empty() ? spec.url : feed.state.moved_to());
+  }
+  feed.spec = std::move(spec);
+  const std::string host = feed.host;
+  // A time far ahead can only come from a clock that was wrong, or simulated.
+  const base::UnixMs latest = clock_.NowMs() + 31LL * 86'400'000;
+  const base::UnixMs due = feed.state.next_fetch_ms() > latest ? 0 : feed.state.next_fetch_ms();
+  schedule_.Add(feeds_.Add(std::move(feed)), host, due);
+}
+
+base::Status IngestLoop::Run(std::stop_token stop, const std::function<milliseconds()>& drain) {
+  while (!stop.stop_requested() && fatal_.ok()) {
+    if (base::Status status = Step(); !status.ok()) fatal_ = std::move(status);
+  }
+  stopping_ = true;
+  if (fatal_.ok()) Drain(drain());
+  (void)seen_->Sync();
+  PublishState(false);
+  return fatal_;
+}
+
+base::Status IngestLoop::Step() {
+  for (const Outbox::Finished& finished : outbox_.Poll()) RW_RETURN_IF_ERROR(intake_.OnFinished(finished));
+  StartDue();
+  Tick();
+  const bool busy = client_.in_flight() > 0 || outbox_.in_flight() > 0;
+  PublishState(busy);
+  client_.Poll(WaitTime());
+  return {};
+}
+
+// What is with the sink gets its report; what is not yet sent will be found again at the next start.
+void IngestLoop::Drain(milliseconds timeout) {
+  client_.CancelAll();
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (outbox_.in_flight() > 0 && std::chrono::steady_clock::now() < deadline) {
+    for (const Outbox::Finished& finished : outbox_.Poll()) {
+      if (base::Status status = intake_.OnFinished(finished); !status.ok()) fatal_ = std::move(status);
+    }
+    if (outbox_.in_flight() > 0) client_.Poll(milliseconds(5));
+  }
+  intake_.Abandon();
+}
+
+bool IngestLoop::HasRoom() const {
+  return client_.in_flight() < options_.requests_in_flight_max && outbox_.in_flight_bytes() < kOutboxBytesMax &&
+         !outbox_.blocked();
+}
+
+void IngestLoop::StartDue() {
+  while (fatal_.ok() && HasRoom()) {
+    const base::UnixMs now = clock_.NowMs();
+    const auto work = schedule_.Pop(now);
+    if (!work) return;
+    if (*work & kPageBit) {
+      StartPage(*work & ~kPageBit);
+    } else if (intake_.documents() >= kDocumentsMax || intake_.held_bytes() >= kHeldBytesMax) {
+      schedule_.Add(*work, feeds_.Get(*work).host, now + 1000);  // pages come first
+    } else {
+      StartFeed(*work);
+    }
+  }
+}
+
+milliseconds IngestLoop::WaitTime() const {
+  constexpr milliseconds kLongest(1000);
+  if (outbox_.blocked()) return milliseconds(5);
+  if (!HasRoom()) return kLongest;  // a reply or a report makes room and wakes us
+  // A clock that does not run at real speed may jump at any moment.
+  const milliseconds longest = clock_.RealDuration(1000) == milliseconds(1000) ? kLongest : milliseconds(2);
+  if (schedule_.next_ms() == Schedule::kNever) return longest;
+  const int64_t left = schedule_.next_ms() - clock_.NowMs();
+  if (left <= 0) return milliseconds(0);
+  return std::clamp(clock_.RealDuration(std::min<int64_t>(left, 86'400'000)), milliseconds(1), longest);
+}
+
+void IngestLoop::PublishState(bool busy) {
+  const std::lock_guard lock(state_mutex_);
+  busy_ = busy;
+  next_due_ms_ = stopping_ ? Schedule::kNever : schedule_.next_ms();
+  published_counts_ = intake_.counts();
+}
+
+bool IngestLoop::Idle() const {
+  const std::lock_guard lock(state_mutex_);
+  return !busy_ && next_due_ms_ > clock_.NowMs();
+}
+
+IngestCounts IngestLoop::counts() const {
+  const std::lock_guard lock(state_mutex_);
+  return published_counts_;
+}
+
+void IngestLoop::Tick() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_tick_) return;
+  next_tick_ = now + std::chrono::seconds(1);
+  metrics_.stage().Heartbeat();
+  metrics_.InFlight(intake_.counts().in_flight, outbox_.in_flight_bytes());
+  metrics_.Feeds(feeds_.HealthCounts());
+  if (std::exchange(unsynced_, false))
+    if (base::Status status = seen_->Sync(); !status.ok()) fatal_ = std::move(status);
+}
+
+void IngestLoop::StartFeed(uint64_t number) {
+  const FeedRow& feed = feeds_.Get(number);
+  if (feed.spec.is_file()) {
+    ReadFile(number);
+    return;
+  }
+  const std::string& url = feed.state.moved_to().empty() ? feed.spec.url : feed.state.moved_to();
+  const bool conditional = !WantsUnconditional(feed.state, clock_.NowMs());
+  fetcher_.FetchFeed(url, feed.state, conditional,
+                     [this, number](FetchResult result) { OnFeedResult(number, std::move(result)); });
+}
+
+void IngestLoop::OnFeedResult(uint64_t number, FetchResult result) {
+  if (stopping_) return;
+  const base::UnixMs now = clock_.NowMs();
+  if (result.kind == FetchKind::kDocument) {
+    const uint64_t hash = XXH3_64bits(result.reply.body.data(), result.reply.body.size());
+    const v1::FeedState& state = feeds_.Get(number).state;
+    // The same bytes again: a 304 that the server did not think of. The daily probe reads them all the same.
+    const bool probe = now - state.probe_ms() >= 86'400'000;
+    if (probe || state.body_hash() == 0 || state.body_hash() != hash) {
+      OnDocument(number, std::move(result));
+      return;
+    }
+    metrics_.Fetch("unchanged");
+  } else if (result.kind == FetchKind::kNotModified) {
+    metrics_.Fetch("not_modified");
+  } else {
+    Fail(number, result.reason, result.detail, &result);
+    return;
+  }
+  feeds_.Change(number, [&](FeedRow* feed) {
+    ApplyUnchanged(result, now, &feed->state);
+    AdaptInterval({}, feed->limits, now, &feed->state);
+    feed->state.set_next_fetch_ms(NextAfterSuccess(result.cache, feed->limits, now, &feed->state));
+  });
+  SeenUpdate update;
+  update.feed = &feeds_.Get(number).state;
+  Commit(update);
+  Reschedule(number);
+}
+
+void IngestLoop::OnDocument(uint64_t number, FetchResult result) {
+  const auto started = std::chrono::steady_clock::now();
+  const FeedRow& feed = feeds_.Get(number);
+  ParseOptions options;
+  options.content_type = HeaderOrEmpty(result.reply, "content-type");
+  options.content_location = HeaderOrEmpty(result.reply, "content-location");
+  options.base_url = result.reply.url;
+  const auto document = ParseFeed(result.reply.body, options);
+  if (!document.ok()) {
+    NotAFeed(number, result, document.status());
+    return;
+  }
+  metrics_.Fetch("document");
+  metrics_.stage().Received(static_cast<double>(document->entries.size()));
+  if (document->truncated) {
+    metrics_.stage().Error("truncated");
+    log_.RateLimited(base::LogLevel::kWarn, "feed_truncated",
+                     {{"feed", feed.spec.id}, {"entries", static_cast<uint64_t>(document->entries.size())}});
+  }
+  feeds_.Change(number, [&](FeedRow* f) {
+    f->state.set_ttl_s(document->ttl_s.value_or(0));
+    f->state.set_update_period_s(document->update_period_s.value_or(0));
+    f->state.set_skip_hours(document->skip_hours);
+    f->state.set_skip_days(document->skip_days);
+  });
+  // Only the hash of the body is needed from here on.
+  const uint64_t hash = XXH3_64bits(result.reply.body.data(), result.reply.body.size());
+  result.reply.body = std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
+  answers_[number] = std::move(result);
+  if (base::Status status = intake_.Take(number, *document, feed.spec); !status.ok()) fatal_ = std::move(status);
+  metrics_.stage().Duration(std::chrono::steady_clock::now() - started);
+}
+
+void IngestLoop::NotAFeed(uint64_t number, const FetchResult& result, const base::Status& status) {
+  std::string reason = "not_a_feed";
+  if (status.code() == base::Code::kResourceExhausted) {
+    reason = "too_large";
+  } else if (LooksLikeHtml(result.reply.body)) {
+    reason = "html";
+    const auto page = ExtractPage(result.reply.body, {});
+    if (page.ok() && (page->consent_wall || page->captcha)) reason = "consent";
+  }
+  Fail(number, reason, "feed " + feeds_.Get(number).spec.id + ": " + status.message(), &result);
+}
+
+void IngestLoop::ReadFile(uint64_t number) {
+  const FeedRow& feed = feeds_.Get(number);
+  const std::string path = FilePath(feed.spec.url).value_or(feed.spec.url);
+  const auto stamp = StatFile(path);
+  if (!stamp.ok()) {
+    Fail(number, "file", stamp.status().message(), nullptr);
+    return;
+  }
+  if (stamp->directory) {
+    ScanFolder(number);
+    return;
+  }
+  const bool same = feed.state.file_mtime_ns() == stamp->mtime_ns && feed.state.file_bytes() == stamp->bytes;
+  if (feed.read && same) {
+    feeds_.Change(number, [&](FeedRow* f) { f->state.set_next_fetch_ms(clock_.NowMs() + 1000 * f->limits.fixed_s); });
+    Reschedule(number);
+    return;
+  }
+  feeds_.Change(number, [&](FeedRow* f) {
+    f->read = true;
+    f->state.set_file_mtime_ns(stamp->mtime_ns);
+    f->state.set_file_bytes(stamp->bytes);
+  });
+  if (stamp->bytes > options_.body_bytes_max) {
+    Fail(number, "too_large", "file " + path + ": larger than " + std::to_string(options_.body_bytes_max) + " bytes", nullptr);
+    return;
+  }
+  std::ifstream in(path, std::ios::binary);
+  FetchResult result;
+  result.kind = FetchKind::kDocument;
+  result.reply.body.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  if (!in) {
+    Fail(number, "file", "file " + path + ": cannot be read", nullptr);
+    return;
+  }
+  OnDocument(number, std::move(result));
+}
+
+// Each document of the folder becomes a feed of its own, known by its path.
+void IngestLoop::ScanFolder(uint64_t number) {
+  const FeedSpec folder = feeds_.Get(number).spec;
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(*FilePath(folder.url), error), end; !error && it != end; it.increment(error)) {
+    if (it->is_regular_file(error) && !it->path().filename().string().starts_with('.')) paths.push_back(it->path().string());
+  }
+  if (error) {
+    Fail(number, "file", "folder " + folder.url + ": " + error.message(), nullptr);
+    return;
+  }
+  std::sort(paths.begin(), paths.end());
+  for (const std::string& path : paths) {
+    FeedSpec document = folder;
+    document.id = document.url = "file:" + path;
+    document.title.clear();
+    if (!feeds_.Has(document.id)) AddFeed(std::move(document));
+  }
+  feeds_.Change(number, [&](FeedRow* f) {
+    f->folder = true;
+    f->state.set_next_fetch_ms(clock_.NowMs() + 1000 * f->limits.fixed_s);
+  });
+  Reschedule(number);
+}
+
+void IngestLoop::OnDocumentDone(uint64_t number, const DocumentYield& yield, SeenUpdate update) {
+  const auto node = answers_.extract(number);
+  if (stopping_) {  // only what was delivered is written; the feed's validators stay as they were
+    Commit(update);
+    return;
+  }
+  const FetchResult& result = node.mapped();
+  uint64_t hash = 0;
+  std::memcpy(&hash, result.reply.body.data(), sizeof hash);
+  const base::UnixMs now = clock_.NowMs();
+  const bool lied = feeds_.Get(number).state.validators_lie();
+  feeds_.Change(number, [&](FeedRow* feed) {
+    ApplyDocument(result, yield, hash, now, &feed->state);
+    AdaptInterval(yield.fetch, feed->limits, now, &feed->state);
+    feed->state.set_next_fetch_ms(NextAfterSuccess(result.cache, feed->limits, now, &feed->state));
+  });
+  const FeedRow& feed = feeds_.Get(number);
+  if (!lied && feed.state.validators_lie()) {
+    metrics_.LyingValidators();
+    log_.Warn("feed_lying", {{"feed", feed.spec.id}, {"detail", feed.state.detail()}});
+  }
+  update.feed = &feed.state;
+  Commit(update);
+  Reschedule(number);
+}
+
+void IngestLoop::Fail(uint64_t number, std::string_view reason, const std::string& detail, const FetchResult* result) {
+  const base::UnixMs now = clock_.NowMs();
+  const bool news = feeds_.Get(number).state.reason() != reason;
+  const int status = result != nullptr ? result->reply.http_status : 0;
+  metrics_.Fetch(reason);
+  metrics_.stage().Error(reason);
+  feeds_.Change(number, [&](FeedRow* feed) {
+    ApplyFailure(reason, detail, status, now, &feed->state);
+    const auto retry_after = result != nullptr ? result->retry_after_ms : std::nullopt;
+    const base::UnixMs next = NextAfterFailure(retry_after, feed->limits, now, &feed->state);
+    // A file is looked at as often as ever.
+    feed->state.set_next_fetch_ms(feed->spec.is_file() ? now + 1000 * feed->limits.fixed_s : next);
+  });
+  const FeedRow& feed = feeds_.Get(number);
+  if (result != nullptr && result->hold_host) gate_.Hold(UrlHost(result->reply.url), feed.state.next_fetch_ms());
+  // The first time, and again when the reason changes; the rest is in the counters and on the feeds page.
+  log_.Write(news ? base::LogLevel::kWarn : base::LogLevel::kDebug, "feed_failed",
+             {{"feed", feed.spec.id}, {"reason", reason}, {"detail", detail}, {"failures", feed.state.failures()}});
+  SeenUpdate update;
+  update.feed = &feed.state;
+  Commit(update);
+  Reschedule(number);
+}
+
+void IngestLoop::Reschedule(uint64_t number) {
+  if (stopping_) return;
+  const FeedRow& feed = feeds_.Get(number);
+  if (!feed.state.moved_to().empty() && feed.host != UrlHost(feed.state.moved_to()))
+    feeds_.Change(number, [](FeedRow* f) { f->host = UrlHost(f->state.moved_to()); });
+  schedule_.Add(number, feed.host, feed.state.next_fetch_ms());
+}
+
+void IngestLoop::Commit(const SeenUpdate& update) {
+  unsynced_ = true;
+  if (base::Status status = seen_->Commit(update, DayOf(clock_.NowMs())); !status.ok()) fatal_ = std::move(status);
+}
+
+void IngestLoop::WantPage(uint64_t page, const std::string& url) {
+  page_urls_[page] = url;
+  schedule_.Add(page | kPageBit, UrlHost(url), clock_.NowMs());
+}
+
+void IngestLoop::StartPage(uint64_t page) {
+  const auto node = page_urls_.extract(page);
+  if (node.empty()) return;
+  fetcher_.FetchPage(node.mapped(), [this, page](FetchResult result) { OnPageResult(page, std::move(result)); });
+}
+
+void IngestLoop::OnPageResult(uint64_t page, FetchResult result) {
+  if (stopping_) return;
+  std::optional<Page> extracted;
+  if (result.kind != FetchKind::kDocument) {
+    metrics_.Page(result.reason.empty() ? "no_page" : result.reason);
+    if (result.hold_host) gate_.Hold(UrlHost(result.reply.url), *result.retry_after_ms);
+    log_.RateLimited(base::LogLevel::kInfo, "page_failed", {{"url", result.reply.url}, {"detail", result.detail}});
+  } else {
+    ExtractOptions options;
+    const std::string content_type = HeaderOrEmpty(result.reply, "content-type");
+    options.url = result.reply.url;
+    options.content_type = content_type;
+    auto found = ExtractPage(result.reply.body, options);
+    if (found.ok()) extracted = std::move(*found);
+    const bool walled = extracted && (extracted->consent_wall || extracted->captcha || extracted->empty_shell || extracted->paywalled);
+    metrics_.Page(!extracted ? "no_page" : walled ? "walled" : extracted->text.empty() ? "no_text" : "full");
+    if (!extracted) log_.RateLimited(base::LogLevel::kInfo, "page_failed", {{"url", result.reply.url}, {"detail", found.status().message()}});
+  }
+  if (base::Status status = intake_.OnPage(page, extracted ? &*extracted : nullptr, result.reply.url); !status.ok())
+    fatal_ = std::move(status);
+}
+
+}  // namespace racewatch::ingest

@@ -1,0 +1,116 @@
+// The one thread of ingest: decides what is due, fetches it, hands documents to the intake, and writes down
+// what was learned. Run is called on the role's thread; Idle, counts and FeedTable may be read from any.
+// Everything waits on the clock it was given; a clock that does not run at real speed is looked at every 2 ms.
+// An error of the state folder's disk is the only one that ends Run.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bus/sink.h"
+#include "base/clock.h"
+#include "base/http_client.h"
+#include "base/log.h"
+#include "ingest/article_builder.h"
+#include "ingest/feed_table.h"
+#include "ingest/fetcher.h"
+#include "ingest/identity.h"
+#include "ingest/ingest_metrics.h"
+#include "ingest/intake.h"
+#include "ingest/outbox.h"
+#include "ingest/schedule.h"
+#include "ingest/seen_set.h"
+
+namespace racewatch::ingest {
+
+class IngestLoop {
+ public:
+  struct Options {
+    IntervalLimits limits;
+    int64_t host_spacing_ms = 1000;
+    int64_t loopback_spacing_ms = 0;
+    size_t requests_in_flight_max = 64;
+    size_t body_bytes_max = 16u << 20;
+    std::chrono::milliseconds request_timeout{30'000};
+    uint32_t summary_chars_max = 600;
+    base::HttpClient::Options http;
+  };
+
+  // All references outlive the loop.
+  IngestLoop(Options options, std::vector<FeedSpec> feeds, std::unique_ptr<SeenSet> seen, const PublisherRegistry& publishers,
+             base::Sink& sink, const base::Clock& clock, IngestMetrics& metrics, base::Log& log);
+  ~IngestLoop();
+
+  // Loads the feeds' states; before Run.
+  base::Status Load();
+
+  // Until `stop`; then waits up to `drain()` for delivery reports and writes the marks of what is delivered.
+  base::Status Run(std::stop_token stop, const std::function<std::chrono::milliseconds()>& drain);
+  void Wake() { client_.Wake(); }
+
+  bool Idle() const;
+  IngestCounts counts() const;
+  const FeedTable& feeds() const { return feeds_; }
+
+ private:
+  void AddFeed(FeedSpec spec);
+  base::Status Step();
+  void Drain(std::chrono::milliseconds timeout);
+  void StartDue();
+  bool HasRoom() const;
+  std::chrono::milliseconds WaitTime() const;
+  void PublishState(bool busy);
+  void Tick();
+
+  void StartFeed(uint64_t number);
+  void OnFeedResult(uint64_t number, FetchResult result);
+  void OnDocument(uint64_t number, FetchResult result);
+  void ReadFile(uint64_t number);
+  void ScanFolder(uint64_t number);
+  void OnDocumentDone(uint64_t number, const DocumentYield& yield, SeenUpdate update);
+  void Fail(uint64_t number, std::string_view reason, const std::string& detail, const FetchResult* result);
+  void NotAFeed(uint64_t number, const FetchResult& result, const base::Status& status);
+  void Reschedule(uint64_t number);
+  void Commit(const SeenUpdate& update);
+
+  void WantPage(uint64_t page, const std::string& url);
+  void StartPage(uint64_t page);
+  void OnPageResult(uint64_t page, FetchResult result);
+
+  const Options options_;
+  const base::Clock& clock_;
+  IngestMetrics& metrics_;
+  base::Log& log_;
+  std::unique_ptr<SeenSet> seen_;
+  std::vector<FeedSpec> specs_;
+  FeedTable feeds_;
+  HostGate gate_;
+  Schedule schedule_;
+  base::HttpClient client_;
+  Fetcher fetcher_;
+  ArticleBuilder builder_;
+  Identity identity_;
+  Outbox outbox_;
+  Intake intake_;
+
+  std::unordered_map<uint64_t, FetchResult> answers_;  // of documents whose entries are on their way, by feed
+  std::unordered_map<uint64_t, std::string> page_urls_;
+  std::unordered_map<std::string, v1::FeedState> stored_;  // states of files not yet scanned
+  base::Status fatal_;
+  bool stopping_ = false;
+  bool unsynced_ = false;
+  std::chrono::steady_clock::time_point next_tick_{};
+
+  mutable std::mutex state_mutex_;
+  bool busy_ = true;
+  base::UnixMs next_due_ms_ = 0;
+  IngestCounts published_counts_;
+};
+
+}  // namespace racewatch::ingest

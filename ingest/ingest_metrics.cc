@@ -1,0 +1,57 @@
+#include "ingest/ingest_metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+
+#include "ingest/feed_health.h"
+
+namespace racewatch::ingest {
+
+IngestMetrics::IngestMetrics(prometheus::Registry& registry)
+    : registry_(registry),
+      stage_(registry, "ingest"),
+      revisions_(base::MakeCounter(registry, "racewatch_ingest_revisions_total",
+                                   "Articles sent again because their content changed")),
+      dead_lettered_(base::MakeCounter(registry, "racewatch_ingest_dead_lettered_total",
+                                       "Articles that could not be delivered and lie in the dead-letter topic")),
+      lying_(base::MakeCounter(registry, "racewatch_ingest_lying_validators_total",
+                               "Feeds found to hide new entries behind unchanged validators")),
+      in_flight_(base::MakeGauge(registry, "racewatch_ingest_in_flight", "Entries parsed and not yet dealt with")),
+      in_flight_bytes_(base::MakeGauge(registry, "racewatch_ingest_in_flight_bytes",
+                                       "Bytes of articles sent and not yet acknowledged")) {}
+
+prometheus::Counter& IngestMetrics::Labelled(std::unordered_map<std::string, prometheus::Counter*>* cache,
+                                             const std::string& name, const std::string& help, std::string_view outcome) {
+  std::string key(outcome);
+  prometheus::Counter*& counter = (*cache)[key];
+  if (counter == nullptr) counter = &base::MakeCounter(registry_, name, help, {{"outcome", key}});
+  return *counter;
+}
+
+void IngestMetrics::Fetch(std::string_view outcome) {
+  Labelled(&fetches_, "racewatch_ingest_fetches_total", "Fetches of feeds by outcome", outcome).Increment();
+}
+
+void IngestMetrics::Page(std::string_view outcome) {
+  Labelled(&pages_, "racewatch_ingest_pages_total", "Fetches of article pages by outcome", outcome).Increment();
+}
+
+void IngestMetrics::Revision() { revisions_.Increment(); }
+void IngestMetrics::DeadLettered() { dead_lettered_.Increment(); }
+void IngestMetrics::LyingValidators() { lying_.Increment(); }
+
+void IngestMetrics::InFlight(size_t entries, size_t bytes) {
+  in_flight_.Set(static_cast<double>(entries));
+  in_flight_bytes_.Set(static_cast<double>(bytes));
+}
+
+void IngestMetrics::Feeds(const std::unordered_map<int, size_t>& by_health) {
+  for (int health = 0; health <= v1::FEED_HEALTH_FAILING; ++health) {
+    const auto it = by_health.find(health);
+    base::MakeGauge(registry_, "racewatch_ingest_feeds", "Feeds by state",
+                    {{"state", std::string(HealthName(static_cast<v1::FeedHealth>(health)))}})
+        .Set(it == by_health.end() ? 0.0 : static_cast<double>(it->second));
+  }
+}
+
+}  // namespace racewatch::ingest

@@ -1,0 +1,42 @@
+// The metrics of the ingest stage beside those that every stage has. One object per process, made by the
+// role over the registry that main owns. Thread-safe; label values come from closed sets.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/metrics.h"
+
+namespace racewatch::ingest {
+
+class IngestMetrics {
+ public:
+  // The registry outlives this object.
+  explicit IngestMetrics(prometheus::Registry& registry);
+
+  base::StageMetrics& stage() { return stage_; }
+  void Fetch(std::string_view outcome);  // document, not_modified, unchanged, or a failure's reason
+  void Page(std::string_view outcome);   // full, walled, thin, no_page, or a failure's reason
+  void Revision();
+  void DeadLettered();
+  void LyingValidators();
+  void InFlight(size_t entries, size_t bytes);
+  void Feeds(const std::unordered_map<int, size_t>& by_health);
+
+ private:
+  prometheus::Counter& Labelled(std::unordered_map<std::string, prometheus::Counter*>* cache, const std::string& name,
+                                const std::string& help, std::string_view outcome);
+
+  prometheus::Registry& registry_;
+  base::StageMetrics stage_;
+  std::unordered_map<std::string, prometheus::Counter*> fetches_;
+  std::unordered_map<std::string, prometheus::Counter*> pages_;
+  prometheus::Counter& revisions_;
+  prometheus::Counter& dead_lettered_;
+  prometheus::Counter& lying_;
+  prometheus::Gauge& in_flight_;
+  prometheus::Gauge& in_flight_bytes_;
+};
+
+}  // namespace racewatch::ingest

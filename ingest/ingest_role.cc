@@ -1,0 +1,183 @@
+#include "ingest/ingest_role.h"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/config.h"
+#include "base/http_server.h"
+#include "ingest/feed_list.h"
+#include "ingest/ingest_loop.h"
+#include "ingest/ingest_metrics.h"
+#include "ingest/publisher_registry.h"
+#include "ingest/url.h"
+#include "racewatch/v1/config.pb.h"
+
+#ifndef RACEWATCH_VERSION
+#define RACEWATCH_VERSION "dev"
+#endif
+
+namespace racewatch::ingest {
+namespace {
+
+using std::chrono::milliseconds;
+
+bool IsGroup(const std::string& group) {
+  return group.empty() || group == "us" || group == "china" || group == "europe" || group == "other";
+}
+
+void ValidateFeed(const v1::FeedConfig& feed, const std::string& field, base::Problems* problems) {
+  const bool file = FilePath(feed.url()).has_value();
+  if (!file && UrlHost(feed.url()).empty())
+    problems->Add(field + ".url", "'" + feed.url() + "' is not an http(s) or file address");
+  if (!IsGroup(feed.publisher_group()))
+    problems->Add(field + ".publisher_group", "'" + feed.publisher_group() + "' is not us, china, europe or other");
+  if (feed.interval_s() > 0 && feed.interval_s() < 600 && !file && !base::IsLoopbackUrl(feed.url()))
+    problems->Add(field + ".interval_s", "below 600 s is for file: and loopback feeds only");
+}
+
+IngestLoop::Options ToOptions(const v1::IngestConfig& config) {
+  IngestLoop::Options options;
+  options.limits.min_s = config.interval_s_min();
+  options.limits.max_s = config.interval_s_max();
+  // Loopback servers are our own: spaced only when the operator says so.
+  options.loopback_spacing_ms = config.host_spacing_ms();
+  const int64_t spacing = config.connect_to().empty() ? 1000 : 0;
+  options.host_spacing_ms = config.host_spacing_ms() > 0 ? config.host_spacing_ms() : spacing;
+  options.requests_in_flight_max = config.requests_in_flight_max();
+  options.body_bytes_max = config.body_bytes_max();
+  options.request_timeout = std::chrono::seconds(config.request_timeout_s());
+  options.summary_chars_max = config.summary_chars_max();
+  options.http.user_agent = config.user_agent();
+  options.http.allow_private_addresses = config.allow_private_addresses();
+  options.http.connect_to = config.connect_to();
+  return options;
+}
+
+}  // namespace
+
+v1::IngestConfig WithDefaults(v1::IngestConfig config) {
+  if (config.interval_s_min() == 0) config.set_interval_s_min(600);
+  if (config.interval_s_max() == 0) config.set_interval_s_max(86'400);
+  if (config.requests_in_flight_max() == 0) config.set_requests_in_flight_max(64);
+  if (config.body_bytes_max() == 0) config.set_body_bytes_max(16u << 20);
+  if (config.request_timeout_s() == 0) config.set_request_timeout_s(30);
+  if (!config.has_fetch_pages()) config.set_fetch_pages(true);
+  if (config.summary_chars_max() == 0) config.set_summary_chars_max(600);
+  if (config.user_agent().empty())
+    config.set_user_agent("racewatch/" RACEWATCH_VERSION + (config.contact().empty() ? "" : " (+" + config.contact() + ")"));
+  if (config.seen_days() == 0) config.set_seen_days(90);
+  return config;
+}
+
+void ValidateIngestConfig(const v1::IngestConfig& given, base::Problems* problems) {
+  const v1::IngestConfig config = WithDefaults(given);
+  for (int i = 0; i < config.feeds_size(); ++i)
+    ValidateFeed(config.feeds(i), "feeds[" + std::to_string(i) + "]", problems);
+  if (config.feeds_size() == 0 && config.opml_size() == 0) problems->Add("feeds", "no feed and no opml file is given");
+  base::CheckRange("interval_s_min", config.interval_s_min(), 1, 86'400, problems);
+  base::CheckRange("interval_s_max", config.interval_s_max(), config.interval_s_min(), 2'592'000, problems);
+  base::CheckRange("host_spacing_ms", config.host_spacing_ms(), 0, 3'600'000, problems);
+  base::CheckRange("requests_in_flight_max", config.requests_in_flight_max(), 1, 10'000, problems);
+  base::CheckRange("body_bytes_max", static_cast<double>(config.body_bytes_max()), 1024, 1u << 30, problems);
+  base::CheckRange("request_timeout_s", config.request_timeout_s(), 1, 600, problems);
+  base::CheckRange("seen_days", config.seen_days(), 1, 3650, problems);
+  const std::string& to = config.connect_to();
+  if (!to.empty() && (to.find(':') == std::string::npos || to.find_first_of("/ ") != std::string::npos))
+    problems->Add("connect_to", "'" + to + "' is not host:port");
+  if (config.user_agent().find_first_of("\r\n") != std::string::npos) problems->Add("user_agent", "holds a line break");
+}
+
+struct IngestRole::Impl {
+  Impl(const v1::IngestConfig& c, base::Sink& s, base::Clock& k, prometheus::Registry& registry, base::Log& l, std::string dir)
+      : config(WithDefaults(c)), sink(s), clock(k), log(l), state_dir(std::move(dir)), metrics(registry) {}
+
+  const v1::IngestConfig config;
+  base::Sink& sink;
+  base::Clock& clock;
+  base::Log& log;
+  const std::string state_dir;
+  IngestMetrics metrics;
+  PublisherRegistry publishers;
+  std::function<void(base::Status)> on_fatal;
+  mutable std::mutex mutex;          // guards `loop` against the HTTP threads
+  std::unique_ptr<IngestLoop> loop;  // from Start on
+  std::atomic<int64_t> drain_ms{30'000};
+  base::Status result;
+  std::jthread thread;  // last: joined first
+
+  base::HttpResponse FeedsPage(const base::HttpRequest& request) const;
+};
+
+base::HttpResponse IngestRole::Impl::FeedsPage(const base::HttpRequest& request) const {
+  const std::lock_guard lock(mutex);
+  base::HttpResponse response;
+  if (!loop) {
+    response.status = 503;
+    response.body = R"({"error":"ingest is not started"})";
+    return response;
+  }
+  const std::string id = request.Query("id");
+  response.body = id.empty() ? loop->feeds().Json() : loop->feeds().Json(id);
+  if (response.body.empty()) {
+    response.status = 404;
+    response.body = R"({"error":"no such feed"})";
+  }
+  return response;
+}
+
+IngestRole::IngestRole(const v1::IngestConfig& config, base::Sink& sink, base::Clock& clock, prometheus::Registry& registry,
+                       base::Log& log, base::HttpServer& http, std::string state_dir)
+    : impl_(std::make_unique<Impl>(config, sink, clock, registry, log, std::move(state_dir))) {
+  http.Handle("GET", "/api/v1/feeds", [impl = impl_.get()](const base::HttpRequest& request) { return impl->FeedsPage(request); });
+}
+
+IngestRole::~IngestRole() { (void)Stop(milliseconds(1000)); }
+
+void IngestRole::OnFatal(std::function<void(base::Status)> on_fatal) { impl_->on_fatal = std::move(on_fatal); }
+
+base::Status IngestRole::Start() {
+  if (!impl_->config.publishers_file().empty())
+    RW_RETURN_IF_ERROR(impl_->publishers.LoadOverride(impl_->config.publishers_file()));
+  RW_ASSIGN_OR_RETURN(std::vector<FeedSpec> feeds, ReadFeedList(impl_->config));
+  if (!impl_->config.fetch_pages())
+    for (FeedSpec& feed : feeds) feed.fetch_pages = false;
+  RW_ASSIGN_OR_RETURN(std::unique_ptr<SeenSet> seen,
+                      SeenSet::Open(impl_->state_dir + "/ingest", static_cast<int32_t>(impl_->config.seen_days())));
+  const size_t count = feeds.size();
+  auto loop = std::make_unique<IngestLoop>(ToOptions(impl_->config), std::move(feeds), std::move(seen), impl_->publishers,
+                                           impl_->sink, impl_->clock, impl_->metrics, impl_->log);
+  RW_RETURN_IF_ERROR(loop->Load());
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->loop = std::move(loop);
+  }
+  impl_->log.Info("ingest_started", {{"feeds", static_cast<uint64_t>(count)}, {"publishers", static_cast<uint64_t>(impl_->publishers.size())}});
+  impl_->thread = std::jthread([impl = impl_.get()](std::stop_token stop) {
+    impl->result = impl->loop->Run(stop, [impl] { return milliseconds(impl->drain_ms.load()); });
+    if (!impl->result.ok()) {
+      impl->log.Error("ingest_failed", {{"error", impl->result.ToString()}});
+      if (impl->on_fatal) impl->on_fatal(impl->result);
+    }
+  });
+  return {};
+}
+
+base::Status IngestRole::Stop(milliseconds timeout) {
+  if (!impl_->thread.joinable()) return {};
+  impl_->drain_ms = timeout.count();
+  impl_->thread.request_stop();
+  impl_->loop->Wake();
+  impl_->thread.join();
+  const IngestCounts counts = impl_->loop->counts();
+  impl_->log.Info("ingest_stopped", {{"entries", counts.entries}, {"sent", counts.sent}, {"revisions", counts.revisions},
+                                     {"dead_lettered", counts.dead_lettered}});
+  return impl_->result;
+}
+
+bool IngestRole::Idle() const { return !impl_->loop || impl_->loop->Idle(); }
+
+IngestCounts IngestRole::counts() const { return impl_->loop ? impl_->loop->counts() : IngestCounts(); }
+
+}  // namespace racewatch::ingest

@@ -1,0 +1,245 @@
+#include "ingest/intake.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bus/topics.h"
+
+namespace racewatch::ingest {
+namespace {
+
+constexpr base::UnixMs kEarliestUpdateMs = 631'152'000'000;  // 1990
+
+base::Record ToRecord(const v1::Article& article) {
+  base::Record record;
+  record.topic = base::kArticlesTopic;
+  record.key = article.id();
+  record.value = article.SerializeAsString();
+  record.headers = {{"content-type", "application/x-protobuf"},
+                    {"schema", "racewatch.v1.Article"},
+                    // One trace per article: the id names it, the version's hash is the first span.
+                    {"traceparent", "00-" + article.id() + "-" + article.content_hash() + "-01"}};
+  return record;
+}
+
+size_t HeldBytes(const Draft& draft) { return draft.article.text().size() + draft.article.title().size() + 512; }
+
+}  // namespace
+
+Intake::Intake(const ArticleBuilder& builder, Identity& identity, SeenSet& seen, Outbox& outbox, const base::Clock& clock,
+               Hooks hooks)
+    : builder_(builder), identity_(identity), seen_(seen), outbox_(outbox), clock_(clock), hooks_(std::move(hooks)) {}
+
+void Intake::Count(const std::string& outcome, const std::string& reason) {
+  if (outcome == "sent")
+    ++counts_.sent;
+  else if (outcome == "revision")
+    ++counts_.revisions;
+  else if (outcome == "dead_lettered")
+    ++counts_.dead_lettered;
+  else
+    ++counts_.dropped[reason];
+  if (hooks_.entry_done) hooks_.entry_done(outcome, reason);
+}
+
+base::Status Intake::Take(uint64_t feed, const Feed& document, const FeedSpec& spec) {
+  const uint64_t number = next_job_++;
+  Job& job = jobs_[number];
+  job.feed = feed;
+  job.feed_hash = XXH3_64bits(spec.id.data(), spec.id.size());
+  job.fetched_ms = clock_.NowMs();
+  job.yield.feed_title = document.title;
+  job.yield.fetch.entries = document.entries.size();
+  counts_.entries += document.entries.size();
+  for (Draft& draft : builder_.FromFeed(document, spec)) {
+    if (draft.claims.feed) job.yield.fetch.published.push_back(draft.claims.feed->time_ms);
+    RW_RETURN_IF_ERROR(TakeEntry(number, &job, std::move(draft)));
+  }
+  CloseIfDone(number);
+  return {};
+}
+
+base::Status Intake::TakeEntry(uint64_t number, Job* job, Draft draft) {
+  if (draft.article.title().empty()) {
+    Count("dropped", "no_title");
+    return {};
+  }
+  RW_ASSIGN_OR_RETURN(Resolution resolution, identity_.Resolve(number, draft, job->feed_hash));
+  if (resolution.verdict == Verdict::kDuplicate || resolution.verdict == Verdict::kBusy) {
+    if (resolution.verdict == Verdict::kBusy) job->yield.complete = false;
+    Duplicate(job, draft, resolution);
+    return {};
+  }
+  identity_.Claim(number, resolution.id, draft);
+  if (resolution.verdict == Verdict::kNew) ++job->yield.fetch.new_entries;
+  const uint64_t ticket = next_ticket_++;
+  job_of_ticket_[ticket] = number;
+  held_bytes_ += HeldBytes(draft);
+  ++counts_.in_flight;
+  const bool wants_page = draft.wants_page;
+  const std::string url = draft.article.url();
+  job->open.emplace(ticket, Item{std::move(draft), std::move(resolution), {}});
+  if (wants_page)
+    hooks_.want_page(ticket, url);
+  else
+    Send(number, job, ticket);
+  return {};
+}
+
+// Keeps the mark alive while the article is in a feed, and learns its new names.
+void Intake::Duplicate(Job* job, const Draft& draft, const Resolution& resolution) {
+  Count("dropped", "duplicate");
+  if (!resolution.known) return;
+  const int32_t today = DayOf(job->fetched_ms);
+  const bool stale = resolution.known->last_seen_day() < today;
+  if (stale) {
+    SeenMark mark{resolution.id, *resolution.known};
+    mark.article.set_last_seen_day(today);
+    job->update.marks.push_back(std::move(mark));
+  }
+  for (const ArticleId& key : stale ? draft.keys : resolution.new_aliases) job->update.aliases.emplace_back(key, resolution.id);
+}
+
+base::Status Intake::OnPage(uint64_t page, const Page* extracted, const std::string& final_url) {
+  const auto found = job_of_ticket_.find(page);
+  if (found == job_of_ticket_.end()) return {};  // abandoned meanwhile
+  const uint64_t number = found->second;
+  Job& job = jobs_.at(number);
+  Item& item = job.open.at(page);
+  if (extracted != nullptr) {
+    held_bytes_ -= HeldBytes(item.draft);
+    builder_.AddPage(*extracted, final_url, &item.draft);
+    held_bytes_ += HeldBytes(item.draft);
+    if (!extracted->consent_wall && !extracted->captcha)
+      RW_RETURN_IF_ERROR(Merge(number, ArticleBuilder::KeysOf(*extracted, final_url), &item));
+  }
+  Send(number, &job, page);
+  CloseIfDone(number);
+  return {};
+}
+
+// The page may turn out to be an article we know under its real address (link shorteners, aggregators).
+base::Status Intake::Merge(uint64_t number, const ArticleBuilder::PageKeys& keys, Item* item) {
+  for (const auto* key : {&keys.strong, &keys.weak}) {
+    if (!key->has_value()) continue;
+    const ArticleId own = item->resolution.id;
+    RW_ASSIGN_OR_RETURN(const std::optional<ArticleId> other, identity_.Known(**key, own));
+    if (!other) {
+      item->draft.keys.push_back(**key);
+      identity_.ClaimKey(number, **key, own);
+      continue;
+    }
+    if (item->resolution.verdict != Verdict::kNew) continue;
+    RW_ASSIGN_OR_RETURN(std::optional<v1::SeenArticle> known, seen_.Find(*other));
+    // A canonical link may be wrong (a section, the home page): believe it only with the same title.
+    if (key == &keys.weak && (!known || known->title_hash() != item->draft.title_hash)) continue;
+    item->resolution.id = *other;
+    item->resolution.known = std::move(known);
+    const bool better = item->resolution.known && item->draft.article.body_quality() > item->resolution.known->body_quality();
+    item->resolution.verdict = better ? Verdict::kRevision : Verdict::kDuplicate;
+    return {};
+  }
+  return {};
+}
+
+// Fixes id, times and mark. False: it is no better than what was sent before.
+bool Intake::RankAndFinish(const Job& job, Item* item) {
+  const auto& known = item->resolution.known;
+  const base::UnixMs now = clock_.NowMs();
+  const auto& updated = item->draft.updated_ms;
+  const bool usable = updated && *updated >= kEarliestUpdateMs && *updated <= now + 600'000;
+  base::UnixMs revision_at = usable ? *updated : job.fetched_ms;
+  // Edited without a new update time: the fetch orders it.
+  if (known && revision_at <= known->revision_at_ms()) revision_at = std::max(job.fetched_ms, known->revision_at_ms() + 1);
+  const base::UnixMs first_fetched = known ? known->first_fetched_ms() : job.fetched_ms;
+  builder_.Finish(item->resolution.id, first_fetched, revision_at, &item->draft);
+  const v1::Article& article = item->draft.article;
+  item->mark.id = item->resolution.id;
+  v1::SeenArticle& seen = item->mark.article;
+  if (known) seen = *known;
+  seen.set_entry_hash(item->draft.entry_hash);
+  seen.set_last_seen_day(DayOf(job.fetched_ms));
+  const uint64_t hash = ContentHash(article.title(), article.text());
+  const bool outranked = known && (hash == known->content_hash() || article.body_quality() < known->body_quality());
+  if (outranked) return false;
+  seen.set_body_quality(article.body_quality());
+  seen.set_revision_at_ms(revision_at);
+  seen.set_content_hash(hash);
+  seen.set_title_hash(item->draft.title_hash);
+  seen.set_first_fetched_ms(first_fetched);
+  seen.set_published_ms(item->draft.claims.feed ? item->draft.claims.feed->time_ms : 0);
+  if (!known) seen.set_feed_hash(job.feed_hash);
+  return true;
+}
+
+void Intake::Send(uint64_t number, Job* job, uint64_t ticket) {
+  Item& item = job->open.at(ticket);
+  if (item.resolution.verdict == Verdict::kDuplicate) {
+    if (item.resolution.known) {
+      item.mark = {item.resolution.id, *item.resolution.known};
+      item.mark.article.set_last_seen_day(DayOf(job->fetched_ms));
+    }
+    End(number, ticket, "dropped", "duplicate");
+    return;
+  }
+  if (!RankAndFinish(*job, &item)) {
+    End(number, ticket, "dropped", "outranked");
+    return;
+  }
+  outbox_.Send(ticket, ToRecord(item.draft.article));
+}
+
+base::Status Intake::OnFinished(const Outbox::Finished& finished) {
+  const auto found = job_of_ticket_.find(finished.ticket);
+  if (found == job_of_ticket_.end()) return {};
+  const uint64_t number = found->second;
+  const Item& item = jobs_.at(number).open.at(finished.ticket);
+  const bool revision = item.resolution.verdict == Verdict::kRevision;
+  End(number, finished.ticket, finished.dead_lettered ? "dead_lettered" : revision ? "revision" : "sent", "");
+  CloseIfDone(number);
+  return {};
+}
+
+// The entry is dealt with: its mark joins what the document will commit.
+void Intake::End(uint64_t number, uint64_t ticket, const std::string& outcome, const std::string& reason) {
+  Job& job = jobs_.at(number);
+  auto node = job.open.extract(ticket);
+  Item& item = node.mapped();
+  if (!item.mark.id.empty()) {
+    for (const ArticleId& key : item.draft.keys) job.update.aliases.emplace_back(key, item.mark.id);
+    job.update.marks.push_back(std::move(item.mark));
+  }
+  held_bytes_ -= HeldBytes(item.draft);
+  --counts_.in_flight;
+  job_of_ticket_.erase(ticket);
+  Count(outcome, reason);
+}
+
+void Intake::CloseIfDone(uint64_t number) {
+  const auto it = jobs_.find(number);
+  if (it == jobs_.end() || !it->second.open.empty()) return;
+  const auto node = jobs_.extract(it);
+  Job job = std::move(node.mapped());
+  hooks_.document_done(job.feed, job.yield, std::move(job.update));
+  identity_.Release(number);  // after the commit: from here on the seen-set knows
+}
+
+void Intake::Abandon() {
+  std::vector<uint64_t> numbers;
+  for (const auto& [number, job] : jobs_) numbers.push_back(number);
+  for (const uint64_t number : numbers) {
+    Job& job = jobs_.at(number);
+    job.yield.complete = false;
+    std::vector<uint64_t> tickets;
+    for (auto& [ticket, item] : job.open) {
+      item.mark = {};  // not acknowledged: not seen
+      tickets.push_back(ticket);
+    }
+    for (const uint64_t ticket : tickets) End(number, ticket, "dropped", "interrupted");
+    CloseIfDone(number);
+  }
+}
+
+}  // namespace racewatch::ingest

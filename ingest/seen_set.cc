@@ -1,0 +1,152 @@
+#include "ingest/seen_set.h"
+
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <cstring>
+#include <filesystem>
+
+namespace racewatch::ingest {
+namespace {
+
+constexpr char kAliasPrefix = 'a';
+constexpr char kArticlePrefix = 's';
+constexpr char kFeedPrefix = 'f';
+
+std::string Key(char prefix, const ArticleId& id) {
+  const auto bytes = id.ToBytes();
+  std::string key(1, prefix);
+  key.append(bytes.data(), bytes.size());
+  return key;
+}
+
+base::Status FromRocks(const rocksdb::Status& status, const std::string& what) {
+  if (status.ok()) return {};
+  const auto code = status.IsCorruption() ? base::Code::kDataLoss : base::Code::kInternal;
+  return {code, what + ": " + status.ToString()};
+}
+
+// Forgets marks that nobody has shown us for `keep_days`. Feed rows stay: no feed is dropped for good.
+class ExpiryFilter final : public rocksdb::CompactionFilter {
+ public:
+  explicit ExpiryFilter(int32_t keep_days) : keep_days_(keep_days) {}
+  const char* Name() const override { return "racewatch.seen"; }
+  bool Filter(int, const rocksdb::Slice& key, const rocksdb::Slice& value, std::string*, bool*) const override {
+    const int32_t today = today_.load(std::memory_order_relaxed);
+    if (today == 0 || key.empty()) return false;
+    int32_t day = today;
+    if (key[0] == kAliasPrefix && value.size() == 20) {
+      std::memcpy(&day, value.data() + 16, 4);
+    } else if (key[0] == kArticlePrefix) {
+      v1::SeenArticle article;
+      if (article.ParseFromArray(value.data(), static_cast<int>(value.size()))) day = article.last_seen_day();
+    }
+    return day < today - keep_days_;
+  }
+  void SetToday(int32_t today) { today_.store(today, std::memory_order_relaxed); }
+
+ private:
+  const int32_t keep_days_;
+  std::atomic<int32_t> today_{0};
+};
+
+rocksdb::Options DbOptions(const ExpiryFilter* filter) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(16u << 20);
+  table.cache_index_and_filter_blocks = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));  // most look-ups of new articles miss
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.write_buffer_size = 8u << 20;
+  options.max_write_buffer_number = 2;
+  options.max_open_files = 64;
+  options.max_total_wal_size = 32u << 20;
+  options.keep_log_file_num = 2;
+  options.max_background_jobs = 2;
+  options.compaction_filter = filter;
+  options.periodic_compaction_seconds = 7 * 86'400;  // so that marks expire in quiet files too
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  return options;
+}
+
+}  // namespace
+
+struct SeenSet::Impl {
+  explicit Impl(int32_t keep_days) : filter(keep_days) {}
+  ExpiryFilter filter;  // outlives the database
+  std::unique_ptr<rocksdb::DB> db;
+};
+
+SeenSet::SeenSet(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SeenSet::~SeenSet() = default;
+
+base::Result<std::unique_ptr<SeenSet>> SeenSet::Open(const std::string& folder, int32_t keep_days) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return base::Status(base::Code::kPermissionDenied, "state folder " + folder + ": " + error.message());
+  auto impl = std::make_unique<Impl>(keep_days);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(DbOptions(&impl->filter), folder, &db);
+  if (status.IsIOError() && status.ToString().find("lock") != std::string::npos)
+    return base::Status(base::Code::kPermissionDenied, "state folder " + folder + ": in use by another process");
+  RW_RETURN_IF_ERROR(FromRocks(status, "state folder " + folder));
+  impl->db.reset(db);
+  return std::unique_ptr<SeenSet>(new SeenSet(std::move(impl)));
+}
+
+base::Result<std::optional<ArticleId>> SeenSet::FindAlias(const ArticleId& key) {
+  std::string value;
+  const auto status = impl_->db->Get({}, Key(kAliasPrefix, key), &value);
+  if (status.IsNotFound()) return std::optional<ArticleId>();
+  RW_RETURN_IF_ERROR(FromRocks(status, "seen-set look-up"));
+  return std::optional(ArticleId::FromBytes(value));
+}
+
+base::Result<std::optional<v1::SeenArticle>> SeenSet::Find(const ArticleId& id) {
+  std::string value;
+  const auto status = impl_->db->Get({}, Key(kArticlePrefix, id), &value);
+  if (status.IsNotFound()) return std::optional<v1::SeenArticle>();
+  RW_RETURN_IF_ERROR(FromRocks(status, "seen-set look-up"));
+  v1::SeenArticle article;
+  if (!article.ParseFromString(value)) return base::DataLoss("seen-set: row of article " + id.ToHex() + " is damaged");
+  return std::optional(std::move(article));
+}
+
+base::Result<std::vector<v1::FeedState>> SeenSet::Feeds() {
+  std::vector<v1::FeedState> feeds;
+  std::unique_ptr<rocksdb::Iterator> it(impl_->db->NewIterator({}));
+  for (it->Seek(std::string(1, kFeedPrefix)); it->Valid() && it->key()[0] == kFeedPrefix; it->Next()) {
+    v1::FeedState feed;
+    // A damaged row costs one unconditional fetch, not the start.
+    if (feed.ParseFromArray(it->value().data(), static_cast<int>(it->value().size()))) feeds.push_back(std::move(feed));
+  }
+  RW_RETURN_IF_ERROR(FromRocks(it->status(), "seen-set: reading feeds"));
+  return feeds;
+}
+
+base::Status SeenSet::Commit(const SeenUpdate& update, int32_t today) {
+  impl_->filter.SetToday(today);
+  rocksdb::WriteBatch batch;
+  for (const auto& [alias, id] : update.aliases) {
+    const auto bytes = id.ToBytes();
+    std::string value(bytes.data(), bytes.size());
+    value.append(reinterpret_cast<const char*>(&today), 4);
+    batch.Put(Key(kAliasPrefix, alias), value);
+  }
+  for (const auto& mark : update.marks) batch.Put(Key(kArticlePrefix, mark.id), mark.article.SerializeAsString());
+  if (update.feed != nullptr) batch.Put(kFeedPrefix + update.feed->feed_id(), update.feed->SerializeAsString());
+  return FromRocks(impl_->db->Write({}, &batch), "seen-set commit");
+}
+
+base::Status SeenSet::Sync() { return FromRocks(impl_->db->SyncWAL(), "seen-set sync"); }
+
+base::Status SeenSet::Compact() {
+  return FromRocks(impl_->db->CompactRange({}, nullptr, nullptr), "seen-set compaction");
+}
+
+}  // namespace racewatch::ingest
