@@ -1,0 +1,51 @@
+// ASCII helpers of the feed room: locale-free, branch-light, for scanning markup byte by byte.
+#pragma once
+
+#include <cstring>
+#include <string_view>
+
+namespace racewatch::ingest::feed {
+
+constexpr bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr bool IsAlpha(char c) { return ToLower(c) >= 'a' && ToLower(c) <= 'z'; }
+constexpr bool IsAlnum(char c) { return IsAlpha(c) || IsDigit(c); }
+
+// White space on either side taken off.
+constexpr std::string_view Trim(std::string_view s) {
+  while (!s.empty() && IsSpace(s.front())) s.remove_prefix(1);
+  while (!s.empty() && IsSpace(s.back())) s.remove_suffix(1);
+  return s;
+}
+
+constexpr bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (ToLower(a[i]) != ToLower(b[i])) return false;
+  return true;
+}
+
+constexpr bool StartsWithIgnoreCase(std::string_view s, std::string_view prefix) {
+  return s.size() >= prefix.size() && EqualsIgnoreCase(s.substr(0, prefix.size()), prefix);
+}
+
+// Position of `c` at or after `from`, or s.size() when there is none.
+inline size_t FindByte(std::string_view s, char c, size_t from) {
+  if (from >= s.size()) return s.size();
+  const void* hit = std::memchr(s.data() + from, c, s.size() - from);
+  return hit ? static_cast<size_t>(static_cast<const char*>(hit) - s.data()) : s.size();
+}
+
+// Position of `needle` at or after `from`, or s.size() when there is none; `rare` is the byte of the needle,
+// at offset `rare_at`, that memchr looks for.
+inline size_t FindMark(std::string_view s, std::string_view needle, size_t rare_at, size_t from) {
+  for (size_t at = from + rare_at; at < s.size(); ++at) {
+    at = FindByte(s, needle[rare_at], at);
+    if (at >= s.size()) break;
+    if (s.compare(at - rare_at, needle.size(), needle) == 0) return at - rare_at;
+  }
+  return s.size();
+}
+
+}  // namespace racewatch::ingest::feed
