@@ -8,6 +8,7 @@
 namespace racewatch::cli {
 
 // Each is defined in the file of its name, X_command.cc.
+int RunParse(int argc, char** argv);
 int RunTag(int argc, char** argv);
 int RunEval(int argc, char** argv);
 int RunTrain(int argc, char** argv);
@@ -15,6 +16,7 @@ int RunExplain(int argc, char** argv);
 int RunModel(int argc, char** argv);
 
 inline constexpr auto kCommands = std::to_array<Command>({
+    {"parse", "Read one feed into JSON", RunParse},
     {"tag", "Tag documents by relevance, theme, stance and lean", RunTag},
     {"eval", "Score a model on labelled texts", RunEval},
     {"train", "Train a model from labelled texts", RunTrain},
