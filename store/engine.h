@@ -1,0 +1,122 @@
+// The store's database: ordered tables of bytes with one rule, that a batch happens whole or not at all and
+// only while its owner still owns what it says. Implementations: RocksDbEngine (private state folder),
+// FakeEngine (tests); the interface asks nothing that one SQL transaction per Commit could not do.
+//
+// One thread commits; any thread may read. Errors: FAILED_PRECONDITION = fenced (another owner claimed the
+// partition: nothing was written, stop), UNAVAILABLE = try the same batch again, DATA_LOSS = damaged state.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bus/record.h"
+#include "base/status.h"
+#include "store/counts.h"
+
+namespace racewatch::store {
+
+// Version of the layout of all tables; a state written by a newer build is refused.
+inline constexpr uint32_t kSchemaVersion = 1;
+
+enum class Table : uint8_t {
+  kMeta = 1,         // name → value
+  kPosition = 2,     // the engine's own: (cluster, topic, partition) → (epoch, next offset)
+  kWindow = 3,       // the engine's own: window rows (counts.h)
+  kFamily = 4,       // the engine's own: family rows (counts.h)
+  kArticle = 5,      // article id → ArticleRow
+  kDetail = 6,       // article id → TaggedArticle with the beginning of its text
+  kUrl = 7,          // hash of the address → article id
+  kFeed = 8,         // sequence → article id, in the order counted
+  kTime = 9,         // (event hour, article id) → nothing
+  kTrail = 10,       // article id → why it was dropped
+  kStoryQueue = 11,  // sequence → StoryWork
+  kStory = 12,       // story id → StoryRow
+  kStoryMember = 13, // (story id, article id) → MemberRow
+  kStoryTime = 14,   // (published of the earliest copy, story id) → nothing
+  kStoryEntry = 15,  // sequence → entry of the story index
+  kAlertLog = 16,    // sequence → Alert
+  kOutbox = 17,      // sequence of the alert log → nothing; deleted once delivered
+};
+
+// A partition as owned by one instance. Every new claim has a greater epoch and fences the older ones.
+struct Claim {
+  std::string cluster_id;
+  base::TopicPartition where;
+  int64_t epoch = 0;
+  int64_t next_offset = -1;  // resume here; -1: nothing stored yet
+};
+
+struct Write {
+  enum class Kind : uint8_t { kPut, kDelete, kDeleteRange };
+  Kind kind;
+  Table table;
+  std::string key;
+  std::string value;  // kDeleteRange: the end, exclusive
+};
+
+// Everything that one transaction does. Not thread-safe; reuse it with Clear.
+class Batch {
+ public:
+  void Put(Table table, std::string key, std::string value) {
+    writes_.push_back({Write::Kind::kPut, table, std::move(key), std::move(value)});
+  }
+  void Delete(Table table, std::string key) { writes_.push_back({Write::Kind::kDelete, table, std::move(key), {}}); }
+  void DeleteRange(Table table, std::string begin, std::string end) {
+    writes_.push_back({Write::Kind::kDeleteRange, table, std::move(begin), std::move(end)});
+  }
+  void Count(CountChange change) { counts_.push_back(std::move(change)); }
+  // The commit fails unless `claim` is still the latest of its partition.
+  void Require(const Claim& claim) { owners_.push_back({claim, -1}); }
+  // The same, and makes `next_offset` the partition's resume position.
+  void Advance(const Claim& claim, int64_t next_offset) { owners_.push_back({claim, next_offset}); }
+
+  struct Owner {
+    Claim claim;
+    int64_t next_offset;
+  };
+  const std::vector<Write>& writes() const { return writes_; }
+  const std::vector<CountChange>& counts() const { return counts_; }
+  const std::vector<Owner>& owners() const { return owners_; }
+  bool empty() const { return writes_.empty() && counts_.empty() && owners_.empty(); }
+  void Clear() {
+    writes_.clear();
+    counts_.clear();
+    owners_.clear();
+  }
+
+ private:
+  std::vector<Write> writes_;
+  std::vector<CountChange> counts_;
+  std::vector<Owner> owners_;
+};
+
+// A consistent view of all tables.
+class View {
+ public:
+  virtual ~View() = default;
+  virtual base::Result<std::optional<std::string>> Get(Table table, std::string_view key) const = 0;
+  virtual base::Result<std::vector<std::optional<std::string>>> MultiGet(
+      Table table, const std::vector<std::string_view>& keys) const = 0;
+  // Rows with begin ≤ key < end in key order (or from the end backwards) until `visit` returns false. An
+  // empty `end` is the end of the table.
+  using Visit = std::function<bool(std::string_view key, std::string_view value)>;
+  virtual base::Status Scan(Table table, std::string_view begin, std::string_view end, bool reverse,
+                            const Visit& visit) const = 0;
+};
+
+class Engine : public View {
+ public:
+  // Takes the partition: increments its epoch durably and says where to resume.
+  virtual base::Result<Claim> TakeClaim(const std::string& cluster_id, const base::TopicPartition& where) = 0;
+  // Atomic and durable (fsync) when it returns OK. After an error other than UNAVAILABLE nothing was written.
+  virtual base::Status Commit(const Batch& batch) = 0;
+  // Reads as of now, whatever is committed later. The engine outlives it.
+  virtual std::unique_ptr<View> Snapshot() const = 0;
+};
+
+}  // namespace racewatch::store

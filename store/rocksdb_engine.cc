@@ -1,0 +1,273 @@
+#include "store/rocksdb_engine.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <filesystem>
+#include <mutex>
+#include <utility>
+
+#include "store/position_row.h"
+
+namespace racewatch::store {
+namespace {
+
+rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
+
+std::string FullKey(Table table, std::string_view key) {
+  std::string out;
+  out.reserve(key.size() + 1);
+  out.push_back(static_cast<char>(table));
+  out.append(key);
+  return out;
+}
+
+base::Status ToStatus(const rocksdb::Status& status, std::string_view what) {
+  if (status.ok()) return {};
+  const std::string text = std::string(what) + ": " + status.ToString();
+  if (status.IsCorruption()) return base::DataLoss(text);
+  if (status.IsNoSpace() || status.IsBusy() || status.IsTimedOut()) return base::Unavailable(text);
+  return base::Internal(text);
+}
+
+bool IsLocked(const rocksdb::Status& status) {
+  return status.IsIOError() && status.ToString().find("lock") != std::string::npos;
+}
+
+base::Result<std::optional<std::string>> GetFrom(rocksdb::DB* db, const rocksdb::ReadOptions& options, Table table,
+                                                 std::string_view key) {
+  std::string value;
+  const rocksdb::Status status = db->Get(options, FullKey(table, key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return ToStatus(status, "store: read");
+  return std::optional<std::string>(std::move(value));
+}
+
+base::Result<std::vector<std::optional<std::string>>> MultiGetFrom(rocksdb::DB* db, const rocksdb::ReadOptions& options,
+                                                                   Table table,
+                                                                   const std::vector<std::string_view>& keys) {
+  std::vector<std::string> full;
+  full.reserve(keys.size());
+  for (const auto key : keys) full.push_back(FullKey(table, key));
+  const std::vector<rocksdb::Slice> slices(full.begin(), full.end());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  db->MultiGet(options, db->DefaultColumnFamily(), slices.size(), slices.data(), values.data(), statuses.data());
+  std::vector<std::optional<std::string>> out(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].ok()) out[i] = values[i].ToString();
+    else if (!statuses[i].IsNotFound()) return ToStatus(statuses[i], "store: read");
+  }
+  return out;
+}
+
+base::Status ScanFrom(rocksdb::DB* db, rocksdb::ReadOptions options, Table table, std::string_view begin,
+                      std::string_view end, bool reverse, const View::Visit& visit) {
+  const std::string low = FullKey(table, begin);
+  const std::string high =
+      end.empty() ? std::string(1, static_cast<char>(static_cast<uint8_t>(table) + 1)) : FullKey(table, end);
+  const rocksdb::Slice low_slice(low), high_slice(high);
+  options.iterate_lower_bound = &low_slice;
+  options.iterate_upper_bound = &high_slice;
+  const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(options));
+  for (reverse ? it->SeekToLast() : it->SeekToFirst(); it->Valid(); reverse ? it->Prev() : it->Next()) {
+    const rocksdb::Slice key = it->key(), value = it->value();
+    if (!visit({key.data() + 1, key.size() - 1}, {value.data(), value.size()})) break;
+  }
+  return ToStatus(it->status(), "store: scan");
+}
+
+class SnapshotView final : public View {
+ public:
+  explicit SnapshotView(rocksdb::DB* db) : db_(db), snapshot_(db->GetSnapshot()) { options_.snapshot = snapshot_; }
+  ~SnapshotView() override { db_->ReleaseSnapshot(snapshot_); }
+  SnapshotView(const SnapshotView&) = delete;
+  SnapshotView& operator=(const SnapshotView&) = delete;
+
+  base::Result<std::optional<std::string>> Get(Table table, std::string_view key) const override {
+    return GetFrom(db_, options_, table, key);
+  }
+  base::Result<std::vector<std::optional<std::string>>> MultiGet(
+      Table table, const std::vector<std::string_view>& keys) const override {
+    return MultiGetFrom(db_, options_, table, keys);
+  }
+  base::Status Scan(Table table, std::string_view begin, std::string_view end, bool reverse,
+                    const Visit& visit) const override {
+    return ScanFrom(db_, options_, table, begin, end, reverse, visit);
+  }
+
+ private:
+  rocksdb::DB* db_;
+  const rocksdb::Snapshot* snapshot_;
+  rocksdb::ReadOptions options_;
+};
+
+rocksdb::Options MakeOptions(const RocksDbOptions& wanted) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.max_open_files = 512;
+  options.max_background_jobs = 2;
+  options.write_buffer_size = wanted.memtable_bytes / 2;
+  options.max_write_buffer_number = 3;
+  options.max_total_wal_size = wanted.memtable_bytes * 2;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 1u << 20;
+  options.compression = rocksdb::kLZ4Compression;
+  options.bottommost_compression = rocksdb::kZSTD;
+  options.level_compaction_dynamic_level_bytes = true;
+  // A torn tail is what a power cut leaves; damage anywhere else must not pass for one.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  const auto cache = rocksdb::NewLRUCache(wanted.cache_bytes);
+  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(wanted.memtable_bytes);
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+}  // namespace
+
+struct RocksDbEngine::Impl {
+  std::unique_ptr<rocksdb::DB> db;
+  std::shared_ptr<rocksdb::Cache> cache;
+  rocksdb::WriteOptions write_options;
+  std::mutex mutex;  // commits and claims
+  CountLedger ledger;
+
+  base::Status CheckOwners(const Batch& batch, rocksdb::WriteBatch* out);
+  base::Status AddCounts(const Batch& batch, rocksdb::WriteBatch* out);
+};
+
+base::Status RocksDbEngine::Impl::CheckOwners(const Batch& batch, rocksdb::WriteBatch* out) {
+  for (const auto& owner : batch.owners()) {
+    const std::string key = PositionKey(owner.claim.cluster_id, owner.claim.where);
+    RW_ASSIGN_OR_RETURN(const auto stored, GetFrom(db.get(), {}, Table::kPosition, key));
+    PositionRow row;
+    if (!stored || !PositionRow::Decode(*stored, &row)) return base::DataLoss("store: position row missing or damaged");
+    if (row.epoch != owner.claim.epoch)
+      return base::FailedPrecondition("fenced: " + owner.claim.where.topic + "/" +
+                                      std::to_string(owner.claim.where.partition) + " has epoch " +
+                                      std::to_string(row.epoch) + ", ours is " + std::to_string(owner.claim.epoch));
+    if (owner.next_offset < 0) continue;
+    row.next_offset = owner.next_offset;
+    out->Put(FullKey(Table::kPosition, key), row.Encode());
+  }
+  return {};
+}
+
+base::Status RocksDbEngine::Impl::AddCounts(const Batch& batch, rocksdb::WriteBatch* out) {
+  const auto table_of = [](CountLedger::Kind kind) {
+    return kind == CountLedger::Kind::kWindow ? Table::kWindow : Table::kFamily;
+  };
+  const auto load = [&](CountLedger::Kind kind, std::string_view key) {
+    return GetFrom(db.get(), {}, table_of(kind), key);
+  };
+  const auto write = [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
+    const std::string full = FullKey(table_of(kind), key);
+    if (value.empty()) out->Delete(full);
+    else out->Put(full, ToSlice(value));
+  };
+  return ledger.Apply(batch.counts(), load, write);
+}
+
+RocksDbEngine::RocksDbEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RocksDbEngine::~RocksDbEngine() = default;
+
+base::Result<std::unique_ptr<RocksDbEngine>> RocksDbEngine::Open(const RocksDbOptions& wanted) {
+  std::error_code error;
+  std::filesystem::create_directories(wanted.path, error);
+  if (error) return base::Internal("state folder " + wanted.path + ": " + error.message());
+  auto impl = std::make_unique<Impl>();
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Options options = MakeOptions(wanted);
+  const rocksdb::Status opened = rocksdb::DB::Open(options, wanted.path, &db);
+  if (IsLocked(opened)) return base::FailedPrecondition("state folder " + wanted.path + ": in use by another process");
+  if (!opened.ok()) return ToStatus(opened, "state folder " + wanted.path);
+  impl->db.reset(db);
+  impl->write_options.sync = wanted.fsync;
+  RW_ASSIGN_OR_RETURN(const auto schema, GetFrom(db, {}, Table::kMeta, "schema"));
+  if (!schema) {
+    std::string value;
+    AppendVarint(&value, kSchemaVersion);
+    rocksdb::WriteOptions sync;
+    sync.sync = true;
+    RW_RETURN_IF_ERROR(ToStatus(db->Put(sync, FullKey(Table::kMeta, "schema"), value), "state folder " + wanted.path));
+  } else {
+    const uint64_t version = Reader(*schema).Varint();
+    if (version > kSchemaVersion)
+      return base::FailedPrecondition("state folder " + wanted.path + ": written by a newer racewatch (schema " +
+                                      std::to_string(version) + ", this build knows " +
+                                      std::to_string(kSchemaVersion) + ")");
+  }
+  return std::unique_ptr<RocksDbEngine>(new RocksDbEngine(std::move(impl)));
+}
+
+base::Result<std::optional<std::string>> RocksDbEngine::Get(Table table, std::string_view key) const {
+  return GetFrom(impl_->db.get(), {}, table, key);
+}
+base::Result<std::vector<std::optional<std::string>>> RocksDbEngine::MultiGet(
+    Table table, const std::vector<std::string_view>& keys) const {
+  return MultiGetFrom(impl_->db.get(), {}, table, keys);
+}
+base::Status RocksDbEngine::Scan(Table table, std::string_view begin, std::string_view end, bool reverse,
+                                 const Visit& visit) const {
+  return ScanFrom(impl_->db.get(), {}, table, begin, end, reverse, visit);
+}
+std::unique_ptr<View> RocksDbEngine::Snapshot() const { return std::make_unique<SnapshotView>(impl_->db.get()); }
+
+base::Result<Claim> RocksDbEngine::TakeClaim(const std::string& cluster_id, const base::TopicPartition& where) {
+  const std::scoped_lock lock(impl_->mutex);
+  const std::string key = PositionKey(cluster_id, where);
+  RW_ASSIGN_OR_RETURN(const auto stored, Get(Table::kPosition, key));
+  PositionRow row;
+  if (stored && !PositionRow::Decode(*stored, &row)) return base::DataLoss("store: position row damaged");
+  ++row.epoch;
+  rocksdb::WriteOptions sync;
+  sync.sync = true;
+  RW_RETURN_IF_ERROR(ToStatus(impl_->db->Put(sync, FullKey(Table::kPosition, key), row.Encode()), "store: claim"));
+  return Claim{cluster_id, where, row.epoch, row.next_offset};
+}
+
+base::Status RocksDbEngine::Commit(const Batch& batch) {
+  const std::scoped_lock lock(impl_->mutex);
+  rocksdb::WriteBatch out;
+  base::Status status = impl_->CheckOwners(batch, &out);
+  if (status.ok()) status = impl_->AddCounts(batch, &out);
+  if (status.ok()) {
+    for (const Write& write : batch.writes()) {
+      const std::string key = FullKey(write.table, write.key);
+      switch (write.kind) {
+        case Write::Kind::kPut: out.Put(key, write.value); break;
+        case Write::Kind::kDelete: out.Delete(key); break;
+        case Write::Kind::kDeleteRange: out.DeleteRange(key, FullKey(write.table, write.value)); break;
+      }
+    }
+    status = ToStatus(impl_->db->Write(impl_->write_options, &out), "store: commit");
+    // After a failed write RocksDB refuses further ones until Resume; a full disk may have room again.
+    if (!status.ok()) (void)impl_->db->Resume();
+  }
+  status.ok() ? impl_->ledger.Committed() : impl_->ledger.RolledBack();
+  return status;
+}
+
+uint64_t RocksDbEngine::disk_bytes() const {
+  uint64_t bytes = 0;
+  impl_->db->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &bytes);
+  return bytes;
+}
+
+uint64_t RocksDbEngine::memory_bytes() const {
+  uint64_t memtables = 0, cache = 0;
+  impl_->db->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &memtables);
+  impl_->db->GetIntProperty(rocksdb::DB::Properties::kBlockCacheUsage, &cache);
+  return memtables + cache;
+}
+
+}  // namespace racewatch::store
