@@ -1,0 +1,191 @@
+#include "store/applier.h"
+
+#include <google/protobuf/arena.h>
+
+#include <algorithm>
+
+#include "racewatch/v1/tagged_article.pb.h"
+#include "store/codec.h"
+
+namespace racewatch::store {
+namespace {
+
+// The story index reads no further; longer texts would only make the queue heavy.
+constexpr size_t kStoryTextBytesMax = 64u << 10;
+
+}  // namespace
+
+std::string Progress::Encode() const {
+  std::string out;
+  AppendVarint(&out, 1);
+  AppendVarint(&out, feed_sequence);
+  AppendSigned(&out, stream_ms);
+  AppendVarint(&out, first_hour);
+  AppendVarint(&out, first_open_day);
+  AppendVarint(&out, articles);
+  AppendText(&out, model_version);
+  return out;
+}
+
+base::Result<Progress> Progress::Decode(std::string_view bytes) {
+  Reader in(bytes);
+  Progress out;
+  const uint64_t version = in.Varint();
+  out.feed_sequence = in.Varint();
+  out.stream_ms = in.Signed();
+  out.first_hour = static_cast<uint32_t>(in.Varint());
+  out.first_open_day = static_cast<uint32_t>(in.Varint());
+  out.articles = in.Varint();
+  out.model_version = std::string(in.Text());
+  if (!in.ok() || version != 1) return base::DataLoss("progress row: damaged");
+  return out;
+}
+
+std::string StoryWork::Encode() const {
+  std::string out;
+  out.reserve(article.size() + title.size() + text.size() + url.size() + 64);
+  AppendText(&out, article);
+  AppendText(&out, title);
+  AppendText(&out, text);
+  AppendText(&out, url);
+  AppendText(&out, publisher_family);
+  AppendText(&out, language);
+  AppendSigned(&out, published_ms);
+  return out;
+}
+
+base::Result<StoryWork> StoryWork::Decode(std::string_view bytes) {
+  Reader in(bytes);
+  StoryWork out;
+  out.article = std::string(in.Text());
+  out.title = std::string(in.Text());
+  out.text = std::string(in.Text());
+  out.url = std::string(in.Text());
+  out.publisher_family = std::string(in.Text());
+  out.language = std::string(in.Text());
+  out.published_ms = in.Signed();
+  if (!in.ok() || !in.done()) return base::DataLoss("story work: damaged");
+  return out;
+}
+
+struct Applier::Parsed {
+  v1::TaggedArticle* message = nullptr;
+  Sighting sighting;
+  std::string id;  // bytes
+};
+
+base::Status Applier::Reload() {
+  progress_ = {};
+  RW_ASSIGN_OR_RETURN(const auto stored, engine_.Get(Table::kMeta, "progress"));
+  if (stored) {
+    RW_ASSIGN_OR_RETURN(progress_, Progress::Decode(*stored));
+  }
+  return {};
+}
+
+base::Status Applier::ReadKnown(const std::vector<Parsed>& parsed) {
+  known_.clear();
+  std::vector<std::string_view> keys;
+  for (const Parsed& p : parsed)
+    if (known_.try_emplace(p.id).second) keys.push_back(p.id);
+  std::sort(keys.begin(), keys.end());
+  RW_ASSIGN_OR_RETURN(const auto rows, engine_.MultiGet(Table::kArticle, keys));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!rows[i]) continue;
+    Known& known = known_.at(std::string(keys[i]));
+    known.found = true;
+    RW_ASSIGN_OR_RETURN(known.row, ArticleRow::Decode(*rows[i]));
+  }
+  return {};
+}
+
+void Applier::WriteArticle(Parsed* parsed, const Decision& decision, uint32_t old_hour, Batch* batch) {
+  const v1::Article& article = parsed->message->article();
+  const bool is_new = decision.outcome == Outcome::kStored;
+  if (!is_new && old_hour != decision.row.time_hour) batch->Delete(Table::kTime, TimeKey(old_hour, parsed->sighting.id));
+  if (is_new || old_hour != decision.row.time_hour)
+    batch->Put(Table::kTime, TimeKey(decision.row.time_hour, parsed->sighting.id), "");
+  batch->Put(Table::kFeed, SequenceKey(decision.row.feed_sequence), parsed->id);
+  StoryWork work;
+  work.article = parsed->id;
+  work.title = article.title();
+  work.text = article.text().substr(0, kStoryTextBytesMax);
+  work.url = article.canonical_url().empty() ? article.url() : article.canonical_url();
+  work.publisher_family = article.publisher();
+  work.language = article.language();
+  work.published_ms = decision.row.counted.event.ms;
+  batch->Put(Table::kStoryQueue, SequenceKey(decision.row.feed_sequence), work.Encode());
+  if (!article.canonical_url().empty()) batch->Put(Table::kUrl, UrlKey(article.canonical_url()), parsed->id);
+  if (!article.url().empty() && article.url() != article.canonical_url())
+    batch->Put(Table::kUrl, UrlKey(article.url()), parsed->id);
+  batch->Put(Table::kDetail, parsed->id, EncodeDetail(parsed->message, decision.row.redacted));
+}
+
+void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out) {
+  Known& known = known_.at(parsed->id);
+  const std::optional<ArticleRow> before = known.found ? std::optional(known.row) : std::nullopt;
+  Decision decision = Decide(parsed->sighting, before, {progress_.first_open_day, options_.late_days_max}, now_ms);
+  if (decision.outcome == Outcome::kStored) ++out->stored;
+  else ++out->outcomes[decision.outcome];
+  if (decision.outcome == Outcome::kTooLate && !known.found) {
+    std::string trail;
+    AppendSigned(&trail, now_ms);
+    AppendText(&trail, DropReason(decision.outcome));
+    batch->Put(Table::kTrail, parsed->id, std::move(trail));
+  }
+  if (!decision.changed) return;
+  const bool redacted_now = decision.row.redacted && (!before || !before->redacted);
+  if (decision.outcome == Outcome::kStored || decision.outcome == Outcome::kRevised) {
+    decision.row.feed_sequence = ++progress_.feed_sequence;
+    progress_.articles += decision.outcome == Outcome::kStored;
+    const EventTime& event = decision.row.counted.event;
+    const auto hour = static_cast<uint32_t>(event.ms / kMsPerHour);
+    if (event.ms > 0 && (progress_.first_hour == 0 || hour < progress_.first_hour)) progress_.first_hour = hour;
+    progress_.model_version = parsed->message->tags().model_version();
+    WriteArticle(parsed, decision, before ? before->time_hour : 0, batch);
+  } else if (redacted_now) {
+    batch->Put(Table::kDetail, parsed->id, EncodeDetail(parsed->message, true));
+  }
+  for (CountChange& change : decision.counts) batch->Count(std::move(change));
+  known.row = std::move(decision.row);
+  known.found = known.dirty = true;
+}
+
+base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch) {
+  Applied out;
+  google::protobuf::Arena arena;
+  std::vector<Parsed> parsed;
+  parsed.reserve(records.size());
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (records[i].tombstone) {
+      ++out.tombstones;
+      continue;
+    }
+    Parsed p;
+    p.message = google::protobuf::Arena::CreateMessage<v1::TaggedArticle>(&arena);
+    auto sighting = ReadSighting(records[i], p.message);
+    if (!sighting.ok()) {
+      out.dead_letters.push_back({i, DeadLetterReason(sighting.status()), sighting.status().message()});
+      continue;
+    }
+    if (p.message->generation() != 0) {
+      ++out.foreign_generation;
+      continue;
+    }
+    p.sighting = std::move(sighting).value();
+    p.id = IdBytes(p.sighting.id);
+    parsed.push_back(std::move(p));
+  }
+  RW_RETURN_IF_ERROR(ReadKnown(parsed));
+  for (Parsed& p : parsed) {
+    // A source may not move the store's time past the clock.
+    progress_.stream_ms = std::max(progress_.stream_ms, std::min(p.sighting.fetched_at_ms, now_ms));
+    ApplyOne(&p, now_ms, batch, &out);
+  }
+  for (const auto& [id, known] : known_)
+    if (known.dirty) batch->Put(Table::kArticle, id, known.row.Encode());
+  batch->Put(Table::kMeta, "progress", progress_.Encode());
+  return out;
+}
+
+}  // namespace racewatch::store

@@ -1,0 +1,93 @@
+// Turns polled records into one transaction: reads the rows of all articles of the batch at once, decides
+// each record in order (apply.h) and writes rows, counts, indexes, the story work queue and the meta row.
+// Nothing is kept between batches except numbers that the transaction writes too, so a failed commit is
+// forgotten with Reload. One thread; the engine outlives it. Errors: those of the engine's reads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bus/record.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "store/apply.h"
+#include "store/engine.h"
+
+namespace racewatch::store {
+
+// Numbers about the whole store, in Table::kMeta under "progress".
+struct Progress {
+  uint64_t feed_sequence = 0;          // last one given out
+  base::UnixMs stream_ms = 0;          // latest first-fetch time seen: the store's own notion of now
+  uint32_t first_hour = 0;             // hour of the earliest event counted; 0: none yet
+  uint32_t first_open_day = 0;         // see Freeze
+  uint64_t articles = 0;               // ids counted, ever
+  std::string model_version;           // of the latest sighting
+  std::string Encode() const;
+  static base::Result<Progress> Decode(std::string_view bytes);
+};
+
+// One piece of work for the story step, in Table::kStoryQueue under its feed sequence.
+struct StoryWork {
+  std::string article;  // id bytes
+  std::string title;
+  std::string text;
+  std::string url;
+  std::string publisher_family;
+  std::string language;
+  base::UnixMs published_ms = 0;
+  std::string Encode() const;
+  static base::Result<StoryWork> Decode(std::string_view bytes);
+};
+
+struct DeadLetter {
+  size_t record;        // index into the batch
+  std::string reason;   // undecodable, invalid_article, invalid_tags, key_mismatch
+  std::string detail;
+};
+
+struct Applied {
+  std::vector<DeadLetter> dead_letters;
+  uint64_t stored = 0;
+  uint64_t tombstones = 0;          // records without a value: nothing to count
+  uint64_t foreign_generation = 0;  // re-tags: never touch the active counts
+  std::unordered_map<Outcome, uint64_t> outcomes;  // everything but kStored
+};
+
+struct ApplierOptions {
+  uint32_t late_days_max = 90;
+};
+
+class Applier {
+ public:
+  Applier(Engine& engine, ApplierOptions options) : engine_(engine), options_(options) {}
+
+  // Before the first batch and after a failed commit.
+  base::Status Reload();
+
+  // Adds what `records` do to `batch` (which may hold claims already); the caller commits.
+  base::Result<Applied> Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch);
+
+  const Progress& progress() const { return progress_; }
+  Progress& mutable_progress() { return progress_; }
+
+ private:
+  struct Parsed;
+  base::Status ReadKnown(const std::vector<Parsed>& parsed);
+  void ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out);
+  void WriteArticle(Parsed* parsed, const Decision& decision, uint32_t old_hour, Batch* batch);
+
+  Engine& engine_;
+  const ApplierOptions options_;
+  Progress progress_;
+  struct Known {
+    bool found = false;
+    bool dirty = false;
+    ArticleRow row;
+  };
+  std::unordered_map<std::string, Known> known_;  // rows of this batch, as left by its earlier records
+};
+
+}  // namespace racewatch::store

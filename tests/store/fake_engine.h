@@ -1,0 +1,122 @@
+// An engine in memory with switches: fail a commit before or after it happened. Runs the same conformance
+// suite as RocksDbEngine, so it cannot drift. Not thread-safe beyond one reader and one writer in one test.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "store/engine.h"
+#include "store/position_row.h"
+
+namespace racewatch::store {
+
+class FakeEngine final : public Engine {
+ public:
+  enum class Fault { kNone, kBeforeCommit, kAfterCommit };
+  // The next commit fails: with UNAVAILABLE and nothing written, or (as when the process dies before it
+  // learns the result) with INTERNAL and everything written.
+  void FailNext(Fault fault) { fault_ = fault; }
+  int commits() const { return commits_; }
+
+  base::Result<std::optional<std::string>> Get(Table table, std::string_view key) const override {
+    return rows_.Get(table, key);
+  }
+  base::Result<std::vector<std::optional<std::string>>> MultiGet(
+      Table table, const std::vector<std::string_view>& keys) const override {
+    return rows_.MultiGet(table, keys);
+  }
+  base::Status Scan(Table table, std::string_view begin, std::string_view end, bool reverse,
+                    const Visit& visit) const override {
+    return rows_.Scan(table, begin, end, reverse, visit);
+  }
+  std::unique_ptr<View> Snapshot() const override { return std::make_unique<Rows>(rows_); }
+
+  base::Result<Claim> TakeClaim(const std::string& cluster_id, const base::TopicPartition& where) override {
+    PositionRow row;
+    std::string& stored = rows_.map[{Table::kPosition, PositionKey(cluster_id, where)}];
+    if (!stored.empty() && !PositionRow::Decode(stored, &row)) return base::DataLoss("position row damaged");
+    ++row.epoch;
+    stored = row.Encode();
+    return Claim{cluster_id, where, row.epoch, row.next_offset};
+  }
+
+  base::Status Commit(const Batch& batch) override {
+    const Fault fault = std::exchange(fault_, Fault::kNone);
+    if (fault == Fault::kBeforeCommit) return base::Unavailable("fault before commit");
+    Rows next = rows_;
+    RW_RETURN_IF_ERROR(WriteTo(batch, &next));
+    rows_ = std::move(next);
+    ++commits_;
+    if (fault == Fault::kAfterCommit) return base::Internal("fault after commit");
+    return {};
+  }
+
+ private:
+  struct Rows final : View {
+    std::map<std::pair<Table, std::string>, std::string> map;
+
+    base::Result<std::optional<std::string>> Get(Table table, std::string_view key) const override {
+      const auto at = map.find({table, std::string(key)});
+      if (at == map.end()) return std::optional<std::string>();
+      return std::optional<std::string>(at->second);
+    }
+    base::Result<std::vector<std::optional<std::string>>> MultiGet(
+        Table table, const std::vector<std::string_view>& keys) const override {
+      std::vector<std::optional<std::string>> out;
+      for (const auto key : keys) out.push_back(Get(table, key).value());
+      return out;
+    }
+    base::Status Scan(Table table, std::string_view begin, std::string_view end, bool reverse,
+                      const Visit& visit) const override {
+      auto low = map.lower_bound({table, std::string(begin)});
+      auto high = end.empty() ? map.lower_bound({static_cast<Table>(static_cast<int>(table) + 1), ""})
+                              : map.lower_bound({table, std::string(end)});
+      if (!reverse) {
+        for (auto at = low; at != high; ++at)
+          if (!visit(at->first.second, at->second)) break;
+        return {};
+      }
+      while (high != low) {
+        --high;
+        if (!visit(high->first.second, high->second)) break;
+      }
+      return {};
+    }
+  };
+
+  static base::Status WriteTo(const Batch& batch, Rows* rows) {
+    for (const auto& owner : batch.owners()) {
+      PositionRow row;
+      std::string& stored = rows->map[{Table::kPosition, PositionKey(owner.claim.cluster_id, owner.claim.where)}];
+      if (!PositionRow::Decode(stored, &row)) return base::DataLoss("position row missing");
+      if (row.epoch != owner.claim.epoch) return base::FailedPrecondition("fenced");
+      if (owner.next_offset >= 0) row.next_offset = owner.next_offset;
+      stored = row.Encode();
+    }
+    CountLedger ledger;
+    const auto table_of = [](CountLedger::Kind kind) {
+      return kind == CountLedger::Kind::kWindow ? Table::kWindow : Table::kFamily;
+    };
+    RW_RETURN_IF_ERROR(ledger.Apply(
+        batch.counts(), [&](CountLedger::Kind kind, std::string_view key) { return rows->Get(table_of(kind), key); },
+        [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
+          if (value.empty()) rows->map.erase({table_of(kind), std::string(key)});
+          else rows->map[{table_of(kind), std::string(key)}] = std::string(value);
+        }));
+    for (const auto& write : batch.writes()) {
+      if (write.kind == Write::Kind::kPut) rows->map[{write.table, write.key}] = write.value;
+      if (write.kind == Write::Kind::kDelete) rows->map.erase({write.table, write.key});
+      if (write.kind == Write::Kind::kDeleteRange)
+        rows->map.erase(rows->map.lower_bound({write.table, write.key}), rows->map.lower_bound({write.table, write.value}));
+    }
+    return {};
+  }
+
+  Rows rows_;
+  Fault fault_ = Fault::kNone;
+  int commits_ = 0;
+};
+
+}  // namespace racewatch::store
