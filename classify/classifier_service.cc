@@ -86,8 +86,8 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
     return true;
   }
 
-  grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, grpc::StatusCode code, const std::string& why) {
-    auto* reactor = context->DefaultReactor();
+  grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, grpc::ServerUnaryReactor* reactor,
+                                   grpc::StatusCode code, const std::string& why) {
     metrics.Error(code == grpc::StatusCode::RESOURCE_EXHAUSTED ? "shed" : "bad_request");
     if (code == grpc::StatusCode::RESOURCE_EXHAUSTED) context->AddTrailingMetadata("grpc-retry-pushback-ms", kPushbackMs);
     reactor->Finish(grpc::Status(code, why));
@@ -96,14 +96,14 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
 
   grpc::ServerUnaryReactor* ClassifyBatch(grpc::CallbackServerContext* context, const v1::ClassifyBatchRequest* request,
                                           v1::ClassifyBatchResponse* response) override {
+    auto* reactor = context->DefaultReactor();
     const size_t documents = static_cast<size_t>(request->documents_size());
     if (documents > kBatchDocumentsMax)
-      return Refuse(context, grpc::StatusCode::INVALID_ARGUMENT,
+      return Refuse(context, reactor, grpc::StatusCode::INVALID_ARGUMENT,
                     std::to_string(documents) + " documents in a batch, at most " + std::to_string(kBatchDocumentsMax));
     if (const size_t bytes = request->ByteSizeLong(); bytes > kBatchRequestBytesMax)
-      return Refuse(context, grpc::StatusCode::INVALID_ARGUMENT,
+      return Refuse(context, reactor, grpc::StatusCode::INVALID_ARGUMENT,
                     std::to_string(bytes) + " bytes in a batch, at most " + std::to_string(kBatchRequestBytesMax));
-    auto* reactor = context->DefaultReactor();
     const bool taken = Enqueue(documents, [this, context, request, response, reactor](Scratch& scratch) {
       if (context->IsCancelled()) {
         metrics.Dropped("cancelled", request->documents_size());
@@ -113,7 +113,7 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
       TagBatch(*request, scratch, response);
       reactor->Finish(grpc::Status::OK);
     });
-    if (!taken) return Refuse(context, grpc::StatusCode::RESOURCE_EXHAUSTED, "classifier queue is full");
+    if (!taken) return Refuse(context, reactor, grpc::StatusCode::RESOURCE_EXHAUSTED, "classifier queue is full");
     metrics.Received(static_cast<double>(documents));
     batch_documents.Observe(static_cast<double>(documents));
     return reactor;
@@ -146,7 +146,7 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
       const base::Status status = Current()->Explain(View(request->document()), labels, scratch, response);
       reactor->Finish(grpc::Status(static_cast<grpc::StatusCode>(status.code()), status.message()));
     });
-    if (!taken) return Refuse(context, grpc::StatusCode::RESOURCE_EXHAUSTED, "classifier queue is full");
+    if (!taken) return Refuse(context, reactor, grpc::StatusCode::RESOURCE_EXHAUSTED, "classifier queue is full");
     return reactor;
   }
 

@@ -1,0 +1,204 @@
+#include "classify/classifier_service.h"
+
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <prometheus/registry.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/grpc_server.h"
+#include "classify/classifier_client.h"
+#include "classify/model/model.h"
+#include "racewatch/v1/classifier_service.grpc.pb.h"
+
+namespace racewatch::classify {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr char kTitle[] = "Washington tightens export controls on AI chips bound for China";
+constexpr char kText[] =
+    "The United States will tighten export controls on advanced AI chips sold to China. Officials said the rules must "
+    "close loopholes that let Chinese firms buy GPUs through third countries.";
+
+class ClassifierServiceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto loaded = Model::Load(DefaultModelPath());
+    ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+    model_ = std::move(*loaded);
+  }
+
+  void Start(ClassifierService::Options options) {
+    service_ = std::make_unique<ClassifierService>(options, model_, registry_);
+    server_ = std::make_unique<base::GrpcServer>(base::GrpcServer::Options{"127.0.0.1:0"});
+    server_->AddService(kClassifierServiceName, service_->service());
+    ASSERT_TRUE(server_->Start().ok());
+    channel_ = MakeClassifierChannel("127.0.0.1:" + std::to_string(server_->port()));
+    stub_ = v1::ClassifierService::NewStub(channel_);
+  }
+
+  grpc::Status Classify(const v1::ClassifyBatchRequest& request, v1::ClassifyBatchResponse* response) {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    return stub_->ClassifyBatch(&context, request, response);
+  }
+
+  static v1::ClassifyBatchRequest Batch(int documents) {
+    v1::ClassifyBatchRequest request;
+    for (int i = 0; i < documents; ++i) {
+      auto* document = request.add_documents();
+      document->set_id(std::to_string(i));
+      document->set_title(kTitle);
+      document->set_text(kText);
+    }
+    return request;
+  }
+
+  std::shared_ptr<const Model> model_;
+  prometheus::Registry registry_;
+  std::unique_ptr<ClassifierService> service_;
+  std::unique_ptr<base::GrpcServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::ClassifierService::Stub> stub_;
+};
+
+TEST_F(ClassifierServiceTest, TagsABatchInOrderWithTheModelInProcess) {
+  Start({2, 1024});
+  v1::ClassifyBatchResponse response;
+  ASSERT_TRUE(Classify(Batch(64), &response).ok());
+  ASSERT_EQ(response.results_size(), 64);
+  Scratch scratch;
+  v1::Tags expected;
+  model_->Classify({kTitle, kText, ""}, scratch, &expected);
+  for (int i = 0; i < 64; ++i) {
+    EXPECT_EQ(response.results(i).id(), std::to_string(i));
+    EXPECT_EQ(response.results(i).tags().SerializeAsString(), expected.SerializeAsString());
+  }
+  EXPECT_TRUE(expected.relevance().label());
+}
+
+TEST_F(ClassifierServiceTest, RefusesABatchOverTheLimits) {
+  Start({1, 1024});
+  v1::ClassifyBatchResponse response;
+  EXPECT_EQ(Classify(Batch(65), &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  v1::ClassifyBatchRequest large;
+  large.add_documents()->set_text(std::string((1 << 20) + 1, 'a'));
+  EXPECT_EQ(Classify(large, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ClassifierServiceTest, ReportsOneBadDocumentAndTagsTheOthers) {
+  Start({1, 1024});
+  auto request = Batch(3);
+  request.mutable_documents(1)->clear_title();
+  request.mutable_documents(1)->clear_text();
+  v1::ClassifyBatchResponse response;
+  ASSERT_TRUE(Classify(request, &response).ok());
+  EXPECT_EQ(response.results(0).code(), 0);
+  EXPECT_EQ(response.results(1).code(), static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
+  EXPECT_EQ(response.results(1).error(), "document without title and text");
+  EXPECT_TRUE(response.results(2).has_tags());
+}
+
+TEST_F(ClassifierServiceTest, ShedsWhatDoesNotFitTheQueueWithAPushback) {
+  Start({1, 64});
+  const auto client = MakeGrpcClassifierClient(channel_);
+  std::mutex mutex;
+  std::condition_variable changed;
+  int answered = 0;
+  int shed = 0;
+  constexpr int kCalls = 200;
+  for (int i = 0; i < kCalls; ++i)
+    client->ClassifyBatch(Batch(64), std::chrono::seconds(60), [&](ClassifierClient::Reply reply) {
+      const std::scoped_lock lock(mutex);
+      ++answered;
+      if (reply.status.code() == base::Code::kResourceExhausted) {
+        ++shed;
+        EXPECT_EQ(reply.pushback, milliseconds(200));
+      } else {
+        EXPECT_TRUE(reply.status.ok()) << reply.status.message();
+      }
+      changed.notify_all();
+    });
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return answered == kCalls; });
+  EXPECT_GT(shed, 0);
+  EXPECT_LT(shed, kCalls);
+}
+
+TEST_F(ClassifierServiceTest, FinishesWhatItHasAndTakesNoMoreWhenItDrains) {
+  Start({2, 1024});
+  v1::ClassifyBatchResponse response;
+  ASSERT_TRUE(Classify(Batch(8), &response).ok());
+  ASSERT_TRUE(service_->Drain(milliseconds(10000)).ok());
+  EXPECT_TRUE(service_->Idle());
+  EXPECT_EQ(Classify(Batch(8), &response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(ClassifierServiceTest, ReloadsUnderLoadWithoutAnErrorOrAMixedBatch) {
+  Start({2, 4096});
+  auto again = Model::Load(DefaultModelPath());
+  ASSERT_TRUE(again.ok());
+  const std::shared_ptr<const Model> other = std::move(*again);
+  std::jthread swapper([&](std::stop_token stop) {
+    for (int i = 0; !stop.stop_requested(); ++i) service_->SetModel(i % 2 == 0 ? other : model_);
+  });
+  for (int i = 0; i < 50; ++i) {
+    v1::ClassifyBatchResponse response;
+    ASSERT_TRUE(Classify(Batch(16), &response).ok());
+    for (const auto& result : response.results()) EXPECT_EQ(result.tags().model_version(), response.model_version());
+  }
+}
+
+TEST_F(ClassifierServiceTest, SaysWhichModelItServesAndExplainsIt) {
+  Start({1, 64});
+  grpc::ClientContext model_context;
+  v1::GetModelResponse model;
+  ASSERT_TRUE(stub_->GetModel(&model_context, {}, &model).ok());
+  EXPECT_EQ(model.sha256(), model_->sha256());
+  EXPECT_EQ(model.sha256().size(), 64u);
+  grpc::ClientContext context;
+  v1::ExplainRequest request;
+  *request.mutable_document() = Batch(1).documents(0);
+  v1::ExplainResponse response;
+  ASSERT_TRUE(stub_->Explain(&context, request, &response).ok());
+  EXPECT_GT(response.labels_size(), 0);
+  grpc::ClientContext bad_context;
+  request.add_labels("theme:nonsense");
+  EXPECT_EQ(stub_->Explain(&bad_context, request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ClassifierServiceTest, AnswersHealthByServiceName) {
+  Start({1, 64});
+  // The standard protocol by hand: Debian ships no header for grpc.health.v1.
+  const auto check = [&](const std::string& name) {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    const std::string bytes = name.empty() ? "" : std::string("\x0a") + static_cast<char>(name.size()) + name;
+    const grpc::Slice slice(bytes);
+    const grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    grpc::CompletionQueue queue;
+    grpc::GenericStub generic(channel_);
+    const auto call = generic.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
+    call->StartCall();
+    call->Finish(&response, &status, nullptr);
+    void* tag = nullptr;
+    bool done = false;
+    queue.Next(&tag, &done);
+    grpc::Slice answer;
+    if (!status.ok() || !response.DumpToSingleSlice(&answer).ok()) return std::string();
+    return std::string(reinterpret_cast<const char*>(answer.begin()), answer.size());
+  };
+  EXPECT_EQ(check(""), "\x08\x01");  // SERVING
+  EXPECT_EQ(check(kClassifierServiceName), "\x08\x01");
+  EXPECT_EQ(check("racewatch.v1.Nothing"), "");  // NOT_FOUND
+}
+
+}  // namespace
+}  // namespace racewatch::classify
