@@ -9,6 +9,7 @@ namespace racewatch::cli {
 
 // Each is defined in the file of its name, X_command.cc.
 int RunParse(int argc, char** argv);
+int RunClassifier(int argc, char** argv);
 int RunTag(int argc, char** argv);
 int RunEval(int argc, char** argv);
 int RunTrain(int argc, char** argv);
@@ -17,6 +18,7 @@ int RunModel(int argc, char** argv);
 
 inline constexpr auto kCommands = std::to_array<Command>({
     {"parse", "Read one feed into JSON", RunParse},
+    {"classifier", "Serve the classifier over gRPC", RunClassifier},
     {"tag", "Tag documents by relevance, theme, stance and lean", RunTag},
     {"eval", "Score a model on labelled texts", RunEval},
     {"train", "Train a model from labelled texts", RunTrain},
