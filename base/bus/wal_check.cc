@@ -1,0 +1,93 @@
+#include "base/bus/wal_check.h"
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace racewatch::base {
+
+namespace {
+
+constexpr size_t kBlockBytes = 32768;
+constexpr size_t kHeaderBytes = 7;  // checksum 4, length 2, type 1; little-endian
+constexpr uint32_t kMaskDelta = 0xa282ead8;
+
+constexpr std::array<uint32_t, 256> CrcTable() {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+    table[i] = crc;
+  }
+  return table;
+}
+
+uint32_t Little(std::string_view bytes, size_t at, size_t count) {
+  uint32_t value = 0;
+  for (size_t i = count; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  return value;
+}
+
+uint32_t Unmask(uint32_t masked) {
+  const uint32_t rotated = masked - kMaskDelta;
+  return rotated >> 17 | rotated << 15;
+}
+
+// Whether the checksum fits type and payload at any length that is there.
+bool CompleteAtSomeLength(std::string_view record) {
+  const uint32_t wanted = Unmask(Little(record, 0, 4));
+  uint32_t crc = Crc32c(record.substr(6, 1));
+  for (size_t i = kHeaderBytes; i < record.size(); ++i) {
+    if (crc == wanted) return true;
+    crc = Crc32c(record.substr(i, 1), crc);
+  }
+  return crc == wanted;
+}
+
+}  // namespace
+
+uint32_t Crc32c(std::string_view data, uint32_t crc) {
+  static constexpr std::array<uint32_t, 256> kTable = CrcTable();
+  crc = ~crc;
+  for (const char c : data) crc = kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ crc >> 8;
+  return ~crc;
+}
+
+bool WalBlockTailIsSound(std::string_view block) {
+  while (block.size() >= kHeaderBytes) {
+    const size_t length = Little(block, 4, 2);
+    const bool empty = length == 0 && block[6] == 0;  // preallocated space
+    if (empty) return true;
+    if (kHeaderBytes + length > block.size()) return !CompleteAtSomeLength(block);
+    block.remove_prefix(kHeaderBytes + length);
+  }
+  return true;
+}
+
+namespace {
+
+Status CheckTailOf(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error || size == 0) return Status::Ok();
+  const auto start = (size - 1) / kBlockBytes * kBlockBytes;
+  std::string block(size - start, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(start));
+  if (!file.read(block.data(), static_cast<std::streamsize>(block.size())))
+    return Unavailable("embedded log: read " + path.string() + " failed");
+  if (WalBlockTailIsSound(block)) return Status::Ok();
+  return DataLoss("embedded log: " + path.string() + ": the last record is damaged");
+}
+
+}  // namespace
+
+Status CheckWalTail(const std::string& dir) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(dir, error))
+    if (entry.path().extension() == ".log") RW_RETURN_IF_ERROR(CheckTailOf(entry.path()));
+  return Status::Ok();
+}
+
+}  // namespace racewatch::base
