@@ -68,7 +68,7 @@ std::string NormalizeEscapes(std::string_view text) {
         out.push_back(static_cast<char>(c));
         continue;
       }
-    } else if (c > 0x20 && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\' && c != '^' && c != '`' &&
+    } else if (c > 0x20 && c < 0x7f && c != '%' && c != '"' && c != '<' && c != '>' && c != '\\' && c != '^' && c != '`' &&
                c != '{' && c != '|' && c != '}') {
       out.push_back(static_cast<char>(c));
       continue;
