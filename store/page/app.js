@@ -1,0 +1,445 @@
+// The page: asks the HTTP/JSON API (proto3 JSON, original field names, 64-bit integers as strings) and draws.
+// Counts come from /api/v1/trends and are never added up from the stream, so they equal the gauges to the
+// integer. "Now" is the newest window the store knows, not this machine's clock: the demo runs in its own week.
+'use strict';
+
+const THEMES = {
+  model_capability: 'Model capability', cost_efficiency: 'Cost and efficiency', open_source: 'Open source',
+  chips_compute: 'Chips and compute', export_controls: 'Export controls', markets: 'Markets',
+  investment_infrastructure: 'Investment, infrastructure', geopolitics: 'Geopolitics',
+  national_security: 'National security', data_privacy: 'Data and privacy', censorship: 'Censorship',
+  regulation: 'Regulation', governance_cooperation: 'Governance, cooperation',
+  ecosystem_adoption: 'Ecosystem, adoption', ip_distillation: 'IP and distillation',
+  third_countries: 'Third countries', energy_environment: 'Energy, environment',
+  talent_society: 'Talent and society', safety_ethics: 'Safety and ethics',
+};
+const TARGETS = {
+  china_parity: 'China has caught up with the US in AI',
+  chinese_ai_adoption: 'Chinese AI is a welcome choice abroad',
+  export_controls: "China's access to AI technology should be restricted",
+  us_china_cooperation: 'The US and China should work together on AI',
+  ai_regulation: 'AI needs more or stricter rules',
+};
+const POSITIONS = {favor: 'for', neutral: 'both sides', against: 'against', unsure: 'unsure'};
+const LEANS = {us: 'United States', neutral: 'neither', china: 'China', unsure: 'unsure'};
+const PERIODS = {day: {window: 'hour', ms: 864e5, step: 36e5}, week: {window: 'hour', ms: 7 * 864e5, step: 36e5},
+                 month: {window: 'day', ms: 30 * 864e5, step: 864e5}};
+const COVERAGE_MIN = 0.5;  // below it a window is hatched; the default of alert rules
+const TICKER_MAX = 80;
+const REFRESH_MS = 3000;
+
+const KEPT_MAX = 500;
+
+// `kept`: the articles met last, newest at the end, so that a change of filter needs no request.
+const state = {period: 'day', theme: '', token: '0', paused: false, kept: new Map(), newest: 0, trends: null};
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const list = (section) => $(`#${section} [data-list]`);
+
+function el(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === 'class') node.className = value;
+    else if (value !== null && value !== undefined) node.setAttribute(key, value);
+  }
+  node.append(...children.filter((c) => c !== null && c !== undefined));
+  return node;
+}
+
+// ---- the API ----
+
+async function get(path, parameters = {}) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, v]) => v !== '' && v !== undefined));
+  const response = await fetch(`/api/v1/${path}${query.size ? '?' + query : ''}`, {headers: {Accept: 'application/json'}});
+  if (!response.ok) {
+    const body = await response.text();
+    let message = body;
+    try { message = JSON.parse(body).error ?? JSON.parse(body).message ?? body; } catch { /* plain text */ }
+    throw new Error(typeof message === 'string' && message ? message : `HTTP ${response.status}`);
+  }
+  return response.json();
+}
+
+const number = (value) => Number(value ?? 0);  // uint64 arrives as a string
+const time = (value) => value ? Date.parse(value) : 0;
+const utc = (ms) => ms ? charts.full.format(ms) : '–';
+
+// Only links that a browser may follow; anything else becomes plain text.
+const safe = (url) => /^https?:\/\//i.test(url ?? '') ? url : null;
+const link = (url, words) => safe(url) ? el('a', {href: safe(url), rel: 'noopener noreferrer'}, words) : el('span', {}, words);
+
+// ---- trends ----
+
+// The answer as {starts, gaps, series: Map "theme=x" → values}.
+function shape(response, period) {
+  const all = new Set();
+  for (const series of response.series ?? []) for (const point of series.points ?? []) all.add(time(point.start));
+  const newest = Math.max(...all, 0);
+  const {step, ms} = PERIODS[period];
+  const starts = [];
+  for (let at = newest - ms + step; at <= newest; at += step) starts.push(at);
+  const index = new Map(starts.map((at, i) => [at, i]));
+  const gaps = starts.map(() => false);
+  const series = new Map();
+  for (const {key, points} of response.series ?? []) {
+    if (key.language || key.publisher_group) continue;
+    const name = key.theme && !key.target ? `theme=${key.theme}` : key.target ? `stance=${key.target}:${key.position}` : `lean=${key.lean}`;
+    const values = starts.map(() => 0);
+    for (const point of points ?? []) {
+      const i = index.get(time(point.start));
+      if (i === undefined) continue;
+      values[i] = number(point.articles);
+      if (point.coverage !== undefined && point.coverage < COVERAGE_MIN) gaps[i] = true;
+    }
+    series.set(name, values);
+  }
+  return {starts, gaps, series, newest, step};
+}
+
+const sum = (values) => values.reduce((a, b) => a + b, 0);
+const valuesOf = (trends, name) => trends.series.get(name) ?? trends.starts.map(() => 0);
+
+// Wilson score interval for n of total at 95 % (Wilson 1927).
+function wilson(n, total) {
+  if (total === 0) return [0, 0];
+  const z = 1.96, p = n / total, d = 1 + z * z / total;
+  const middle = (p + z * z / (2 * total)) / d;
+  const half = z / d * Math.sqrt(p * (1 - p) / total + z * z / (4 * total * total));
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+}
+const percent = (x) => `${Math.round(100 * x)} %`;
+
+function partsOf(trends, names, prefix) {
+  return Object.entries(names).map(([name, label]) => {
+    const values = valuesOf(trends, `${prefix}${name}`);
+    return {name, label, values, total: sum(values)};
+  });
+}
+
+function drawThemes(trends, relevant) {
+  const rows = Object.entries(THEMES).map(([id, label]) => ({id, label, values: valuesOf(trends, `theme=${id}`)}));
+  for (const row of rows) row.total = sum(row.values);
+  rows.sort((a, b) => b.total - a.total || a.label.localeCompare(b.label));
+  const most = Math.max(1, ...rows.flatMap((row) => row.values));  // one scale, so that heights compare
+  list('themes').replaceChildren(...rows.map((row) => {
+    const [low, high] = wilson(row.total, relevant);
+    const button = el('button', {type: 'button', class: 'multiple', 'aria-pressed': String(state.theme === row.id)},
+        el('span', {class: 'head'}, el('span', {}, row.label), el('b', {}, row.total)),
+        charts.columns(trends.starts, [{name: 'theme', label: row.label, values: row.values}], trends.gaps,
+                       {step: trends.step, width: 270, height: 42, label: row.label, axes: false, most}),
+        el('span', {class: 'quiet'}, relevant ? `${percent(row.total / relevant)} of relevant (${percent(low)} to ${percent(high)})` : 'no relevant articles'));
+    button.addEventListener('click', () => chooseTheme(state.theme === row.id ? '' : row.id));
+    return button;
+  }));
+  drawThemeDetail(trends);
+}
+
+function drawThemeDetail(trends) {
+  const holder = $('#themes [data-detail]');
+  if (!state.theme) return holder.replaceChildren();
+  const parts = [{name: 'theme', label: THEMES[state.theme], values: valuesOf(trends, `theme=${state.theme}`)}];
+  holder.replaceChildren(el('h3', {}, THEMES[state.theme]),
+      charts.columns(trends.starts, parts, trends.gaps, {step: trends.step, width: holder.clientWidth, height: 190, label: THEMES[state.theme]}),
+      charts.table(trends.starts, parts, trends.step));
+}
+
+function drawStance(trends) {
+  list('stance').replaceChildren(...Object.entries(TARGETS).map(([target, label]) => {
+    const parts = partsOf(trends, POSITIONS, `stance=${target}:`);
+    const total = parts.reduce((a, p) => a + p.total, 0);
+    return el('div', {}, el('h3', {}, label), el('span', {class: 'quiet'}, `${total} articles`), charts.split(parts),
+        charts.columns(trends.starts, parts, trends.gaps, {step: trends.step, width: 380, height: 110, label}),
+        charts.table(trends.starts, parts, trends.step));
+  }));
+  charts.legend($('#stance [data-legend]'), partsOf(trends, POSITIONS, 'stance=x:'));
+}
+
+function drawLean(trends) {
+  const parts = partsOf(trends, LEANS, 'lean=');
+  charts.legend($('#lean [data-legend]'), parts);
+  list('lean').replaceChildren(charts.split(parts),
+      charts.columns(trends.starts, parts, trends.gaps, {step: trends.step, width: list('lean').clientWidth, height: 160, label: 'Lean'}),
+      charts.table(trends.starts, parts, trends.step));
+  return parts.reduce((a, p) => a + p.total, 0);
+}
+
+function drawTiles(trends, relevant) {
+  const top = Object.keys(THEMES).map((id) => [id, sum(valuesOf(trends, `theme=${id}`))]).sort((a, b) => b[1] - a[1])[0];
+  const last = partsOf(trends, LEANS, 'lean=').reduce((a, p) => a + (p.values.at(-1) ?? 0), 0);
+  setTile('relevant', relevant, 'articles about the AI race');
+  setTile('last', last, trends.step === 36e5 ? 'of them in the newest hour' : 'of them on the newest day');
+  setTile('top', top && top[1] ? THEMES[top[0]] : '–', 'most frequent theme');
+}
+
+function setTile(id, value, label) {
+  let tile = document.getElementById(`tile-${id}`);
+  if (!tile) {
+    tile = el('div', {class: 'tile', id: `tile-${id}`}, el('b'), el('span'));
+    $('#tiles').append(tile);
+  }
+  const strong = $('b', tile);
+  strong.textContent = value;
+  strong.className = typeof value === 'string' && value.length > 6 ? 'words' : '';
+  strong.title = value;
+  $('span', tile).textContent = label;
+}
+
+async function refreshTrends() {
+  const {window, ms, step} = PERIODS[state.period];
+  const parameters = {window};
+  if (state.newest) {
+    parameters.from = new Date(state.newest - ms + step).toISOString();
+    parameters.to = new Date(state.newest + step).toISOString();
+  }
+  const response = await get('trends', parameters);
+  const trends = shape(response, state.period);
+  state.trends = trends;
+  if (!trends.newest) return;
+  $('#span').textContent = `${utc(trends.starts[0])} to ${utc(trends.newest + trends.step)}`;
+  $('#model').textContent = response.model_version || '–';
+  const relevant = drawLean(trends);
+  drawTiles(trends, relevant);
+  drawThemes(trends, relevant);
+  drawStance(trends);
+}
+
+// ---- alerts ----
+
+function seriesWords(series = {}) {
+  const words = [];
+  if (series.theme) words.push(THEMES[series.theme] ?? series.theme);
+  if (series.target) words.push(TARGETS[series.target] ?? series.target);
+  if (series.position) words.push(POSITIONS[series.position] ?? series.position);
+  if (series.lean) words.push(`lean ${LEANS[series.lean] ?? series.lean}`);
+  return words.join(', ') || 'all articles';
+}
+
+function alertNode(alert) {
+  const closed = String(alert.state).toLowerCase().includes('close');
+  const round = (x) => Number(number(x).toFixed(number(x) < 10 ? 1 : 0));
+  return el('div', {class: `alert${closed ? ' closed' : ''}`},
+      el('h3', {}, `${seriesWords(alert.series)}`),
+      el('div', {class: 'meta'}, `${round(alert.observed)} articles in ${alert.window}, ${round(alert.expected)} expected · ` +
+          `${number(alert.publishers)} publishers · ${number(alert.stories)} stories · rule ${alert.rule} · ` +
+          `${closed ? 'closed' : 'open since'} ${utc(time(closed ? alert.at : alert.opened_at))}`),
+      el('ul', {}, ...(alert.evidence ?? []).slice(0, 5).map((item) =>
+          el('li', {}, link(item.url, item.title || item.article_id), el('span', {class: 'meta'}, ` ${item.publisher ?? ''} · ${utc(time(item.published))}`)))));
+}
+
+async function refreshAlerts() {
+  const open = (await get('alerts', {open_only: 'true'})).alerts ?? [];
+  setTile('alerts', open.length, open.length === 1 ? 'open alert' : 'open alerts');
+  let shown = open;
+  if (open.length === 0) shown = ((await get('alerts', {page_size: 10})).alerts ?? []);
+  list('alerts').replaceChildren(...(open.length ? [] : [el('p', {class: 'empty'}, shown.length ? 'Nothing is open. The last ones:' : 'No alert so far.')]),
+      ...shown.map(alertNode));
+}
+
+// ---- articles ----
+
+const encoder = new TextEncoder(), decoder = new TextDecoder();
+
+// The passage around the strongest evidence, with all evidence in it marked. Offsets are UTF-8 bytes in
+// title + "\n" + text. Returns nodes.
+function snippet(article, evidence) {
+  const bytes = encoder.encode(`${article.title ?? ''}\n${article.text ?? ''}`);
+  const body = encoder.encode(article.title ?? '').length + 1;
+  const spans = (evidence ?? []).map((e) => ({start: number(e.start), end: number(e.start) + number(e.length), weight: number(e.weight)}))
+      .filter((s) => s.start >= body && s.end <= bytes.length && s.weight > 0);
+  const best = spans.reduce((a, s) => !a || s.weight > a.weight ? s : a, null);
+  const boundary = (i) => { while (i > body && i < bytes.length && (bytes[i] & 0xC0) === 0x80) --i; return i; };
+  let from = best ? boundary(Math.max(body, best.start - 110)) : body;
+  if (from > body)  // begin at a word where the script has spaces
+    for (let i = from; i < Math.min(from + 20, best.start); ++i) if (bytes[i] === 0x20) { from = i + 1; break; }
+  const to = boundary(Math.min(bytes.length, from + 300));
+  const nodes = [from > body ? '…' : ''];
+  let at = from;
+  for (const span of spans.filter((s) => s.start >= from && s.end <= to).sort((a, b) => a.start - b.start)) {
+    if (span.start < at) continue;
+    nodes.push(decoder.decode(bytes.slice(at, span.start)), el('mark', {}, decoder.decode(bytes.slice(span.start, span.end))));
+    at = span.end;
+  }
+  nodes.push(decoder.decode(bytes.slice(at, to)), to < bytes.length ? '…' : '');
+  return nodes;
+}
+
+function chips(tags) {
+  if (!tags?.relevance?.label) return el('div', {class: 'chips'}, el('span', {class: 'chip'}, 'other news'));
+  const score = (s) => `probability ${number(s).toFixed(2)}`;
+  return el('div', {class: 'chips'},
+      ...(tags.themes ?? []).map((t) => el('span', {class: 'chip', title: score(t.score)}, THEMES[t.id] ?? t.id)),
+      ...(tags.stance ?? []).map((s) => el('span', {class: `chip ${s.position}`, title: `${TARGETS[s.target] ?? s.target}; ${score(s.score)}`},
+          `${s.target.replaceAll('_', ' ')}: ${POSITIONS[s.position] ?? s.position}`)),
+      tags.lean?.label && tags.lean.label !== 'neutral' ? el('span', {class: `chip ${tags.lean.label}`, title: score(tags.lean.score)}, `lean ${LEANS[tags.lean.label]}`) : null);
+}
+
+function articleNode({article, tags}) {
+  const published = time(article.published) || time(article.fetched_at);
+  return el('li', {class: 'article fresh', id: `article-${article.id}`, lang: article.language || null},
+      link(article.url, article.title || article.url),
+      el('div', {class: 'meta', lang: 'en'}, `${article.publisher} · ${utc(published)} · ${article.language}`),
+      el('p', {class: 'snippet'}, ...snippet(article, tags?.evidence)), chips(tags));
+}
+
+const passes = ({tags}) => (!$('#filter-relevant').checked || tags?.relevance?.label) &&
+    (!state.theme || (tags?.themes ?? []).some((t) => t.id === state.theme));
+
+// A revision takes the place of what it revises.
+function show(tagged) {
+  const {article} = tagged;
+  if (!article?.id) return;
+  state.newest = Math.max(state.newest, Math.floor(time(article.published) / 36e5) * 36e5);
+  if (state.kept.get(article.id)?.article.content_hash === article.content_hash) return;
+  state.kept.delete(article.id);
+  state.kept.set(article.id, tagged);
+  if (state.kept.size > KEPT_MAX) state.kept.delete(state.kept.keys().next().value);
+  if (!state.paused && passes(tagged)) place(tagged);
+}
+
+function place(tagged) {
+  const ticker = $('#ticker');
+  document.getElementById(`article-${tagged.article.id}`)?.remove();
+  ticker.prepend(articleNode(tagged));
+  while (ticker.children.length > TICKER_MAX) ticker.lastElementChild.remove();
+}
+
+function refill() {
+  $('#ticker').replaceChildren();
+  for (const tagged of [...state.kept.values()].filter(passes).slice(-TICKER_MAX)) place(tagged);
+}
+
+// Follows the stream of newline-delimited JSON and starts again where it broke off.
+async function watch() {
+  for (;;) {
+    try {
+      const response = await fetch(`/api/v1/articles/watch?resume_token=${encodeURIComponent(state.token)}`);
+      if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
+      setStatus('live', 'live');
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = '';
+      for (;;) {
+        const {value, done} = await reader.read();
+        if (done) break;
+        const lines = (rest + value).split('\n');
+        rest = lines.pop();
+        for (const line of lines) if (line.trim()) take(JSON.parse(line));
+      }
+    } catch (error) {
+      setStatus('broken', `no stream (${error.message}), trying again`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+function take(message) {
+  const item = message.result ?? message;  // some gateways wrap streamed messages
+  if (item.resume_token) state.token = item.resume_token;
+  if (item.article) show(item.article);
+}
+
+function setStatus(kind, words) {
+  $('#status').className = `status ${kind}`;
+  $('#status').textContent = words;
+}
+
+function chooseTheme(theme) {
+  state.theme = theme;
+  $('#filter-theme').value = theme;
+  refill();
+  if (state.trends) drawThemes(state.trends, partsOf(state.trends, LEANS, 'lean=').reduce((a, p) => a + p.total, 0));
+}
+
+// ---- coverage, feeds, one article ----
+
+const GROUPS = {us: 'United States', china: 'China', europe: 'Europe', other: 'Elsewhere'};
+
+async function refreshCoverage() {
+  const {window, ms, step} = PERIODS[state.period];
+  const parameters = {window};
+  if (state.newest) {
+    parameters.from = new Date(state.newest - ms + step).toISOString();
+    parameters.to = new Date(state.newest + step).toISOString();
+  }
+  const points = (await get('coverage', parameters)).points ?? [];
+  const starts = [...new Set(points.map((p) => time(p.start)))].sort((a, b) => a - b);
+  const newest = starts.at(-1);
+  const rows = [...Object.entries(GROUPS), ['all', 'All']].map(([group, label]) => {
+    const mine = points.filter((p) => (p.publisher_group || 'all') === group);
+    const seen = sum(mine.map((p) => number(p.seen))), due = sum(mine.map((p) => number(p.expected)));
+    const last = mine.find((p) => time(p.start) === newest);
+    return {label, seen, due, last};
+  });
+  const all = rows.at(-1).due ? rows.at(-1) : {seen: sum(rows.map((r) => r.seen)), due: sum(rows.map((r) => r.due))};
+  setTile('coverage', all.due ? percent(all.seen / all.due) : '–', 'of the sources due were seen');
+  const head = el('tr', {}, ...['Publishers', 'seen', 'due', 'share', 'newest window'].map((words, i) => el('th', {scope: 'col', class: i ? 'number' : null}, words)));
+  list('coverage').replaceChildren(el('table', {}, el('thead', {}, head), el('tbody', {}, ...rows.filter((r) => r.due || r.seen).map((r) =>
+      el('tr', {}, el('th', {scope: 'row'}, r.label), ...[r.seen, r.due, r.due ? percent(r.seen / r.due) : '–',
+          r.last ? `${number(r.last.seen)} of ${number(r.last.expected)}` : '–'].map((value) => el('td', {class: 'number'}, value)))))));
+}
+
+async function refreshFeeds() {
+  const feeds = (await get('feeds')).feeds ?? [];
+  const bad = (feed) => !['ok', 'folder'].includes(feed.state);
+  feeds.sort((a, b) => bad(b) - bad(a) || a.title.localeCompare(b.title));
+  const head = el('tr', {}, ...['Feed', 'state', 'last new', 'last fetch', 'entries', 'articles', 'failures'].map((words, i) =>
+      el('th', {scope: 'col', class: i > 3 ? 'number' : null}, words)));
+  list('feeds').replaceChildren(el('div', {class: 'scroll'}, el('table', {}, el('thead', {}, head), el('tbody', {}, ...feeds.map((feed) =>
+      el('tr', {}, el('td', {title: feed.id}, feed.title || feed.id),
+          el('td', {class: bad(feed) ? 'state-bad' : 'state-ok', title: feed.detail}, feed.reason && bad(feed) ? `${feed.state}: ${feed.reason}` : feed.state),
+          el('td', {}, utc(time(feed.last_new))), el('td', {}, utc(time(feed.last_fetch))),
+          ...[feed.entries, feed.articles, feed.failures].map((value) => el('td', {class: 'number'}, number(value)))))))));
+}
+
+async function findArticle(event) {
+  event.preventDefault();
+  const wanted = $('#where-input').value.trim();
+  const holder = list('where');
+  try {
+    const found = await get('where', {article: wanted});
+    const steps = (found.steps ?? []).map((s) => el('li', {}, `${utc(time(s.at))} ${s.stage}: ${String(s.what).replaceAll('_', ' ')}${s.reason ? ` (${s.reason})` : ''}`));
+    holder.replaceChildren(el('p', {class: 'meta'}, `id ${found.article_id}${found.story_id ? ` · story ${found.story_id}` : ''}`),
+        el('ol', {class: 'path'}, ...steps), found.article ? el('ol', {class: 'ticker'}, articleNode(found.article)) : '');
+  } catch (error) {
+    holder.replaceChildren(el('p', {class: 'empty'}, `Not found: ${error.message}`));
+  }
+}
+
+// ---- wiring ----
+
+async function refresh() {
+  const results = await Promise.allSettled([refreshTrends(), refreshAlerts(), refreshCoverage(), refreshFeeds()]);
+  const names = ['trends', 'alerts', 'coverage', 'feeds'];
+  results.forEach((result, i) => { if (result.status === 'rejected') list(names[i] === 'trends' ? 'themes' : names[i]).replaceChildren(el('p', {class: 'empty'}, `${names[i]}: ${result.reason.message}`)); });
+}
+
+async function refreshForEver() {
+  for (;;) {
+    if (!document.hidden) await refresh();
+    await new Promise((resolve) => setTimeout(resolve, REFRESH_MS));
+  }
+}
+
+function start() {
+  for (const id of ['relevant', 'last', 'top', 'alerts', 'coverage']) setTile(id, '–', '');
+  for (const [id, label] of Object.entries(THEMES)) $('#filter-theme').append(el('option', {value: id}, label));
+  $('#period').addEventListener('click', (event) => {
+    const period = event.target.dataset.period;
+    if (!period) return;
+    state.period = period;
+    for (const button of $('#period').children) button.setAttribute('aria-pressed', String(button.dataset.period === period));
+    refresh();
+  });
+  $('#filter-theme').addEventListener('change', (event) => chooseTheme(event.target.value));
+  $('#filter-relevant').addEventListener('change', refill);
+  $('#pause').addEventListener('click', (event) => {
+    state.paused = !state.paused;
+    event.target.setAttribute('aria-pressed', String(state.paused));
+    if (!state.paused) refill();
+  });
+  $('#where-form').addEventListener('submit', findArticle);
+  window.addEventListener('resize', () => state.trends && refreshTrends().catch(() => {}));
+  watch();
+  refreshForEver();
+}
+
+start();
