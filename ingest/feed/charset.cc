@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ingest/feed/ascii.h"
+#include "ingest/feed/byte_scan.h"
 #include "ingest/feed/entities.h"
 
 namespace racewatch::ingest::feed {
@@ -214,25 +215,6 @@ bool Utf8Beats(const std::string& label, const Utf8Census& census) {
 
 bool IsPlainByte(unsigned char c) { return c >= 0x20 || c == '\t' || c == '\n' || c == '\r'; }
 
-// True when `text` holds a control character or a C1 code point (C2 80–9F), which is windows-1252 misread.
-bool NeedsCleaning(std::string_view text) {
-  unsigned found = 0;
-  unsigned char previous = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.size(), at + 4096);
-    for (; at < end; ++at) {  // no branch inside, so that the compiler vectorises it
-      const unsigned char c = static_cast<unsigned char>(text[at]);
-      found |= static_cast<unsigned>(c < 0x20) & static_cast<unsigned>(c != '\t') & static_cast<unsigned>(c != '\n') &
-               static_cast<unsigned>(c != '\r');
-      found |= static_cast<unsigned>(c == 0x7F);
-      found |= static_cast<unsigned>(previous == 0xC2) & static_cast<unsigned>(c < 0xA0);
-      previous = c;
-    }
-    if (found) return true;
-  }
-  return false;
-}
-
 std::string Clean(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -289,7 +271,7 @@ DecodedText DecodeText(std::string_view bytes, std::string_view content_type, st
     }
   }
   if (result.text.starts_with("\xEF\xBB\xBF")) result.text.remove_prefix(3);
-  if (NeedsCleaning(result.text)) {
+  if (HasControl(result.text)) {
     *buffer = Clean(result.text);
     result.text = *buffer;
     result.repaired = true;

@@ -200,9 +200,24 @@ class DateReader {
     if (hours <= 15 && minutes < 60) fields_.zone_minutes = sign * (hours * 60 + minutes);
   }
 
+  // The English forms that nearly every feed has, without a look into the tables. True when that was all.
+  bool ReadCommonWord(std::string_view word) {
+    static constexpr auto kEnglish = std::to_array<std::string_view>(
+        {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"});
+    static constexpr auto kDays = std::to_array<std::string_view>({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"});
+    if (word == "T" || word == "Z" || word == "GMT") return true;
+    if (word.size() != 3) return false;
+    if (std::find(kDays.begin(), kDays.end(), word) != kDays.end()) return true;
+    const auto month = std::find(kEnglish.begin(), kEnglish.end(), word);
+    if (month == kEnglish.end()) return false;
+    fields_.month = static_cast<int>(month - kEnglish.begin()) + 1;
+    return true;
+  }
+
   void ReadWord() {
     const size_t begin = at_;
     while (at_ < text_.size() && IsWordByte(text_[at_])) ++at_;
+    if (ReadCommonWord(text_.substr(begin, at_ - begin))) return;
     const std::string word = LowerWord(text_.substr(begin, at_ - begin));
     if (ReadAsianMark(begin, word)) return;
     if (word == "am" || word == "pm" || word == "a" || word == "p") {

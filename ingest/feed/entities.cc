@@ -79,10 +79,22 @@ size_t DecodeReference(std::string_view text, const DtdEntities* dtd, std::strin
   if (text.size() < 3) return 0;
   if (text[1] == '#') return DecodeNumeric(text, out);
   // The five of XML, which are nearly all there is.
-  if (text[1] == 'l' && text.compare(1, 3, "lt;") == 0) return out->push_back('<'), 4;
-  if (text[1] == 'g' && text.compare(1, 3, "gt;") == 0) return out->push_back('>'), 4;
-  if (text[1] == 'a' && text.compare(1, 4, "amp;") == 0) return out->push_back('&'), 5;
-  if (text[1] == 'q' && text.compare(1, 5, "quot;") == 0) return out->push_back('"'), 6;
+  const auto is = [text](size_t i, char c) { return i < text.size() && text[i] == c; };
+  switch (text[1]) {
+    case 'l':
+      if (is(2, 't') && is(3, ';')) return out->push_back('<'), 4;
+      break;
+    case 'g':
+      if (is(2, 't') && is(3, ';')) return out->push_back('>'), 4;
+      break;
+    case 'a':
+      if (is(2, 'm') && is(3, 'p') && is(4, ';')) return out->push_back('&'), 5;
+      break;
+    case 'q':
+      if (is(2, 'u') && is(3, 'o') && is(4, 't') && is(5, ';')) return out->push_back('"'), 6;
+      break;
+    default: break;
+  }
   size_t end = 1;
   while (end < text.size() && end <= kNameBytesMax && (IsAlnum(text[end]) || text[end] == '_' || text[end] == '.' || text[end] == '-')) ++end;
   if (end == 1 || end >= text.size() || text[end] != ';') return 0;

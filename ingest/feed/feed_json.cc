@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 
+#include "ingest/feed/byte_scan.h"
 #include "ingest/feed/dates.h"
 
 namespace racewatch::ingest {
@@ -107,9 +108,8 @@ void AppendJsonString(std::string_view text, std::string* out) {
   static constexpr char kHex[] = "0123456789abcdef";
   out->push_back('"');
   size_t kept = 0;
-  for (size_t at = 0; at < text.size(); ++at) {
+  for (size_t at = feed::FindJsonSpecial(text, 0); at < text.size(); at = feed::FindJsonSpecial(text, at + 1)) {
     const char escape = kEscapes[static_cast<unsigned char>(text[at])];
-    if (escape == 0) continue;
     out->append(text, kept, at - kept);
     kept = at + 1;
     out->push_back('\\');
