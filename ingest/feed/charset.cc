@@ -180,7 +180,7 @@ std::string Detect(std::string_view bytes) {
   const bool single_byte = name.starts_with("iso-8859") || name.starts_with("windows-") || name.starts_with("mac-") ||
                            name.starts_with("ibm") || name == "viscii" || name == "tcvn";
   if (name.empty() || name == "ascii" || IsUtf8Label(name) || (single_byte && high < 16)) return "windows-1252";
-  return name;
+  return PracticalName(name);
 }
 
 std::string WideEncoding(std::string_view b) {
