@@ -144,6 +144,7 @@ void FeedReader::OpenEntry() {
       break;
     }
   too_deep_ = 0;
+  if (frames_.size() >= kDepthMax) PopTo(1);  // what is open was never closed: back to the root
   in_entry_ = true;
   entry_ = FeedEntry();
   entry_link_strong_ = false;

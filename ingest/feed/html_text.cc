@@ -42,18 +42,18 @@ class TextSink {
 
   void Ask(Break kind) { pending_ = std::max(pending_, kind); }
 
-  // Runs of white space, no-break space (C2 A0) included, become one space.
+  // Runs of white space become one space.
   void Append(std::string_view text) {
     size_t at = 0;
     while (at < text.size()) {
-      const size_t width = SpaceWidth(text, at);
+      const size_t width = feed::SpaceWidth(text, at);
       if (width > 0) {
         Ask(Break::kSpace);
         at += width;
         continue;
       }
       size_t end = at + 1;
-      while (end < text.size() && SpaceWidth(text, end) == 0) ++end;
+      while (end < text.size() && feed::SpaceWidth(text, end) == 0) ++end;
       WriteBreak();
       out_.append(text, at, end - at);
       at = end;
@@ -63,11 +63,6 @@ class TextSink {
   std::string Take() { return std::move(out_); }
 
  private:
-  static size_t SpaceWidth(std::string_view text, size_t at) {
-    if (feed::IsSpace(text[at])) return 1;
-    return text[at] == '\xC2' && at + 1 < text.size() && text[at + 1] == '\xA0' ? 2 : 0;
-  }
-
   void WriteBreak() {
     if (!out_.empty()) {
       if (pending_ == Break::kSpace) out_.push_back(' ');

@@ -119,6 +119,7 @@ class Sanitiser {
 
   bool AttributesAreClean(std::string_view rest) const {
     if (rest.empty()) return true;
+    if (FindByte(rest, '<', 0) < rest.size()) return false;  // legal inside quotes, but no reason to trust it
     HtmlAttribute attribute;
     while (NextHtmlAttribute(&rest, &attribute)) {
       const AttributeKind kind = KindOf(attribute.name);
@@ -155,6 +156,7 @@ class Sanitiser {
     out_->append("=\"");
     for (const char c : value) {
       if (c == '"') out_->append("&quot;");
+      else if (c == '<') out_->append("&lt;");
       else out_->push_back(c);
     }
     out_->push_back('"');

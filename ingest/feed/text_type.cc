@@ -2,7 +2,7 @@
 
 #include <simdjson.h>
 
-#include <array>
+#include <algorithm>
 
 #include "ingest/feed/ascii.h"
 #include "ingest/feed/html_scan.h"
@@ -90,9 +90,15 @@ bool LooksLikeHtml(std::string_view text) {
 std::string Collapse(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : Trim(text)) {
-    if (!IsSpace(c)) out.push_back(c);
-    else if (out.back() != ' ') out.push_back(' ');
+  bool blank = false;
+  for (size_t at = 0; at < text.size();) {
+    const size_t width = SpaceWidth(text, at);
+    if (width == 0) {
+      if (blank && !out.empty()) out.push_back(' ');
+      out.push_back(text[at]);
+    }
+    blank = width > 0;
+    at += std::max<size_t>(width, 1);
   }
   return out;
 }

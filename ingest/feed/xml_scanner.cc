@@ -197,11 +197,12 @@ XmlEvent XmlScanner::ReadCData() {
 }
 
 // Where a CDATA section that lacks its end really ends: at the end tag of the element it is the text of. It lacks
-// its end when another section begins before `end` behind that end tag, or when there is no end at all in a
-// document that is not cut.
+// its end when another section begins before `end` behind that end tag, or when there is no end at all; in a cut
+// document that says little if HTML has an element of that name too.
 size_t XmlScanner::UnclosedCDataEnd(size_t from, size_t end) const {
   if (text_element_.empty()) return end;
-  const bool missing = end >= text_.size() && complete_tail_;
+  const bool telling = complete_tail_ || !(EqualsIgnoreCase(text_element_, "title") || EqualsIgnoreCase(text_element_, "summary"));
+  const bool missing = end >= text_.size() && telling;
   size_t limit = missing ? end : from;
   if (!missing) {
     const std::string_view inside = text_.substr(0, end);
