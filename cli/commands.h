@@ -15,6 +15,7 @@ int RunEval(int argc, char** argv);
 int RunTrain(int argc, char** argv);
 int RunExplain(int argc, char** argv);
 int RunModel(int argc, char** argv);
+int RunDedup(int argc, char** argv);
 
 inline constexpr auto kCommands = std::to_array<Command>({
     {"parse", "Read one feed into JSON", RunParse},
@@ -23,6 +24,7 @@ inline constexpr auto kCommands = std::to_array<Command>({
     {"eval", "Score a model on labelled texts", RunEval},
     {"train", "Train a model from labelled texts", RunTrain},
     {"explain", "Show why a document gets its labels", RunExplain},
+    {"dedup", "Group articles that tell one story", RunDedup},
     {"model", "Show the model card", RunModel},
 });
 

@@ -1,0 +1,72 @@
+// What the index remembers of a text: three bottom-k samples of hashed features, and for the article at
+// hand the full feature sets to hold them against.
+//   words     5-grams of tokens (characters in Chinese): finds wire copies
+//   skeleton  6-grams over function words and tokens with a capital or digit, with each run of other words
+//             masked to one mark: survives thesaurus spinning (Broder 1997 shingles on a masked text)
+//   anchors   single names, dates and numbers: tells a copy from another text of the same form
+// A feature with hash h at position p has priority h·(p + kPositionBias) and the smallest priorities are kept:
+// MinHash by bottom-k (Cohen & Kaplan 2007) weighted to the head of the text, so that a summary or a cut
+// copy, whatever its length, keeps nearly the sample that its original has. Pure; one thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "store/story/tokens.h"
+
+namespace racewatch::store {
+
+enum Facet : size_t { kWords, kSkeleton, kFacets };
+
+inline constexpr uint32_t kPositionBias = 64;
+inline constexpr std::array<size_t, kFacets> kSampleMax = {22, 22};
+
+// Bit set of the hashed anchors of a text (a Bloom filter with one hash): numbers in the first words,
+// names in the rest.
+using Signature = std::array<uint64_t, 10>;
+inline constexpr size_t kNumberWords = 3;
+
+// The anchors of a title as bits of a Signature; the first eight, the rest kNoBit.
+using TitleBits = std::array<uint16_t, 8>;
+inline constexpr uint16_t kNoBit = 0xFFFF;
+
+struct Sample {
+  std::vector<uint32_t> hashes;  // ascending priority
+  float limit = 0;               // greatest priority kept; infinity when every feature is in
+};
+
+struct Feature {
+  uint32_t hash;
+  float priority;
+};
+
+// Hash set of one article's features with constant clearing cost; reused between articles.
+class FeatureSet {
+ public:
+  void Clear(size_t expected);
+  bool Insert(uint32_t hash);  // false if it was there
+  bool Contains(uint32_t hash) const;
+
+ private:
+  std::vector<uint32_t> cells_;
+  uint32_t mask_ = 0;
+};
+
+inline void SetBit(uint16_t bit, Signature* signature) { (*signature)[bit / 64] |= uint64_t{1} << bit % 64; }
+
+// All features of the article at hand. `features[f]` is in ascending priority up to a multiple of the sample.
+struct Profile {
+  std::array<FeatureSet, kFacets> sets;
+  std::array<std::vector<Feature>, kFacets> features;
+  std::array<Sample, kFacets> samples;
+  std::array<uint32_t, kFacets> counts{};  // distinct features
+  Signature anchors{};
+  TitleBits title{};
+  uint32_t tokens = 0;
+};
+
+// Fills `profile` from the tokens of an article's text and of its title.
+void Describe(const std::vector<Token>& tokens, const std::vector<Token>& title, Profile* profile);
+
+}  // namespace racewatch::store

@@ -1,0 +1,268 @@
+#include "store/story/story_index.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "store/story/entry.h"
+#include "store/story/sketch.h"
+#include "store/story/story_window.h"
+#include "store/story/tokens.h"
+#include "store/story/verify.h"
+
+namespace racewatch::store {
+namespace {
+
+constexpr size_t kCandidatesMax = 12;      // compared in full
+constexpr size_t kNamesakesMax = 8;        // articles of one title or address that are looked at
+constexpr size_t kTitleLengthMin = 6;      // words count two, ideographs one: a shorter title means nothing by itself
+constexpr uint32_t kExactTokensMin = 8;    // fewer equal words may be a coincidence
+
+uint64_t HashTokens(const std::vector<Token>& tokens) {
+  uint64_t hash = tokens.size();
+  for (const Token& token : tokens) hash = (hash ^ token.hash) * 0x9FB21C651E98DF25ull + (hash >> 32);
+  return hash == 0 ? 1 : hash;
+}
+
+uint64_t HashTitle(const std::vector<Token>& tokens) {
+  const auto ideographs =
+      static_cast<size_t>(std::count_if(tokens.begin(), tokens.end(), [](const Token& t) { return t.ideograph; }));
+  return 2 * tokens.size() - ideographs < kTitleLengthMin ? 0 : HashTokens(tokens);
+}
+
+// 0 for a home page: many articles may carry it.
+uint64_t HashUrl(std::string_view url) {
+  if (const size_t scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find('#'));
+  const size_t path = url.find('/');
+  if (path == std::string_view::npos || path + 1 == url.size()) return 0;
+  return XXH3_64bits(url.data(), url.size());
+}
+
+std::array<uint8_t, 4> PackLanguage(std::string_view language) {
+  std::array<uint8_t, 4> packed{};
+  if (language == "und") return packed;
+  for (size_t i = 0; i < std::min(packed.size(), language.size()); ++i) packed[i] = static_cast<uint8_t>(language[i]);
+  return packed;
+}
+
+bool LanguagesDiffer(const Entry& a, const Entry& b) {
+  return a.language[0] != 0 && b.language[0] != 0 && a.language != b.language;
+}
+
+// What the best candidate says of the article.
+struct Match {
+  uint32_t slot = 0;
+  StoryRelation relation = StoryRelation::kNew;
+  StoryKind kind = StoryKind::kNone;
+  double similarity = 0;
+};
+
+// Exact text before same address before likeness.
+int Rank(StoryRelation relation) {
+  return relation == StoryRelation::kExact ? 3 : relation == StoryRelation::kRevision ? 2 : relation == StoryRelation::kNear ? 1 : 0;
+}
+
+}  // namespace
+
+struct StoryIndex::Impl {
+  explicit Impl(StoryOptions options) : window(options.window_articles), weights(window) {}
+
+  StoryWindow window;
+  // Working memory of Add, reused.
+  std::vector<Token> tokens, title_tokens;
+  Profile profile;
+  FeatureWeights weights;
+  struct Vote {
+    uint32_t slot;
+    double weight;
+  };
+  std::vector<Vote> votes;
+
+  Entry MakeEntry(const StoryInput& article);
+  void CollectVotes(size_t facet);
+  std::vector<uint32_t> Candidates(const Entry& entry);
+  Match Judged(const Entry& entry, uint32_t slot);
+  Match ByTitle(const Entry& entry) const;
+  Match Best(const Entry& entry);
+};
+
+Entry StoryIndex::Impl::MakeEntry(const StoryInput& article) {
+  tokens.clear();
+  title_tokens.clear();
+  weights.Forget();
+  AppendTokens(article.text, &tokens);
+  AppendTokens(WithoutOutlet(article.title), &title_tokens);
+  Describe(tokens, title_tokens, &profile);
+  Entry entry;
+  entry.id = PackedId(article.id);
+  entry.text_hash = tokens.empty() ? 0 : HashTokens(tokens);
+  entry.title_hash = HashTitle(title_tokens);
+  entry.url_hash = HashUrl(article.url);
+  entry.published_ms = article.published_ms;
+  entry.tokens = profile.tokens;
+  entry.anchors = profile.anchors;
+  entry.title = profile.title;
+  entry.language = PackLanguage(article.language);
+  for (size_t f = 0; f < kFacets; ++f) {
+    entry.counts[f] = static_cast<uint8_t>(profile.samples[f].hashes.size());
+    entry.limits[f] = profile.samples[f].limit;
+  }
+  entry.features = std::make_unique<uint32_t[]>(entry.feature_count());
+  uint32_t* out = entry.features.get();
+  for (const Sample& sample : profile.samples) out = std::copy(sample.hashes.begin(), sample.hashes.end(), out);
+  return entry;
+}
+
+void StoryIndex::Impl::CollectVotes(size_t facet) {
+  // Twice the sample: furniture before a copy's text moves its features down the order.
+  const size_t n = std::min(profile.features[facet].size(), kSampleMax[facet] * 2);
+  for (size_t i = 0; i < n; ++i) {
+    const size_t first = votes.size();
+    window.ForEachWith(profile.features[facet][i].hash, [&](uint32_t slot) { votes.push_back({slot, 0}); });
+    if (votes.size() == first) continue;
+    const double weight = weights.Of(profile.features[facet][i].hash);
+    for (size_t k = first; k < votes.size(); ++k) votes[k].weight = weight;
+  }
+}
+
+std::vector<uint32_t> StoryIndex::Impl::Candidates(const Entry& entry) {
+  votes.clear();
+  for (size_t f = 0; f < kFacets; ++f) CollectVotes(f);
+  std::sort(votes.begin(), votes.end(), [](const Vote& a, const Vote& b) { return a.slot < b.slot; });
+  size_t sums = 0;
+  for (const Vote vote : votes) {
+    if (sums > 0 && votes[sums - 1].slot == vote.slot) {
+      votes[sums - 1].weight += vote.weight;
+    } else {
+      votes[sums++] = vote;
+    }
+  }
+  votes.resize(sums);
+  std::sort(votes.begin(), votes.end(), [&](const Vote& a, const Vote& b) {
+    return a.weight != b.weight ? a.weight > b.weight : window.SequenceOf(a.slot) < window.SequenceOf(b.slot);
+  });
+  std::vector<uint32_t> slots;
+  for (size_t i = 0; i < std::min(sums, kCandidatesMax); ++i) slots.push_back(votes[i].slot);
+  const auto add = [&](const std::vector<uint32_t>& more) {
+    for (const uint32_t slot : more)
+      if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
+  };
+  add(window.Find(entry.text_hash, kByText, kNamesakesMax));
+  add(window.Find(entry.url_hash, kByUrl, kNamesakesMax));
+  add(window.Find(entry.title_hash, kByTitle, kNamesakesMax));
+  return slots;
+}
+
+Match StoryIndex::Impl::Judged(const Entry& entry, uint32_t slot) {
+  const Entry& candidate = window.At(slot);
+  if (LanguagesDiffer(entry, candidate)) return {};
+  const bool same_title = entry.title_hash != 0 && entry.title_hash == candidate.title_hash;
+  if (entry.text_hash != 0 && entry.text_hash == candidate.text_hash && (entry.tokens >= kExactTokensMin || same_title))
+    return {slot, StoryRelation::kExact, StoryKind::kNone, 1};
+  const Likeness likeness = Compare({entry, profile}, candidate, &weights);
+  const Verdict verdict = Judge(likeness);
+  if (entry.url_hash != 0 && entry.url_hash == candidate.url_hash && (verdict.same || same_title))
+    return {slot, StoryRelation::kRevision, StoryKind::kNone, verdict.similarity};
+  if (!verdict.same) return {};
+  return {slot, StoryRelation::kNear, verdict.spun ? StoryKind::kSpun : StoryKind::kWire, verdict.similarity};
+}
+
+// A feed item without text joins the one story that bears its title; a title that several stories bear
+// (a recurring form) decides nothing, nor does one whose story has a text of its own that did not match.
+Match StoryIndex::Impl::ByTitle(const Entry& entry) const {
+  const std::vector<uint32_t> namesakes = window.Find(entry.title_hash, kByTitle, kNamesakesMax);
+  if (namesakes.empty()) return {};
+  const bool thin = entry.tokens < kThinTokens;
+  for (const uint32_t slot : namesakes) {
+    const Entry& other = window.At(slot);
+    if (other.story != window.At(namesakes.front()).story || LanguagesDiffer(entry, other)) return {};
+    if (!thin && other.tokens >= kThinTokens) return {};
+    // A headline that comes back after more than a year tells of another occasion.
+    if (DaysApart(entry, other) > 365) return {};
+  }
+  return {namesakes.front(), StoryRelation::kNear, StoryKind::kWire, 0.5};
+}
+
+Match StoryIndex::Impl::Best(const Entry& entry) {
+  Match best;
+  for (const uint32_t slot : Candidates(entry)) {
+    const Match match = Judged(entry, slot);
+    if (std::pair(Rank(match.relation), match.similarity) > std::pair(Rank(best.relation), best.similarity)) best = match;
+  }
+  return best.relation == StoryRelation::kNew ? ByTitle(entry) : best;
+}
+
+StoryIndex::StoryIndex(StoryOptions options) : impl_(std::make_unique<Impl>(options)) {}
+StoryIndex::~StoryIndex() = default;
+
+StoryDecision StoryIndex::Add(const StoryInput& article) {
+  StoryWindow& window = impl_->window;
+  Entry entry = impl_->MakeEntry(article);
+  Match match;
+  if (const auto earlier = window.FindId(article.id)) {
+    const Entry& known = window.At(*earlier);
+    const bool unchanged = known.text_hash == entry.text_hash && known.title_hash == entry.title_hash;
+    match = {*earlier, unchanged ? StoryRelation::kExact : StoryRelation::kRevision, StoryKind::kNone, 1};
+    if (!unchanged) match.similarity = Judge(Compare({entry, impl_->profile}, known, &impl_->weights)).similarity;
+  } else {
+    match = impl_->Best(entry);
+  }
+  StoryDecision decision{.relation = match.relation, .kind = match.kind, .similarity = match.similarity};
+  if (match.relation != StoryRelation::kNew) {
+    decision.of = window.At(match.slot).id.Text();
+    entry.story = window.At(match.slot).story;
+  } else {
+    entry.story = window.StoryNamed(article.id);
+  }
+  decision.story = window.StoryId(entry.story).Text();
+  decision.sequence = window.next_sequence();
+  decision.evicted = window.Place(std::move(entry));
+  return decision;
+}
+
+std::string StoryIndex::EncodeEntry(uint64_t sequence) const {
+  const auto slot = impl_->window.SlotOf(sequence);
+  if (!slot) return {};
+  const Entry& entry = impl_->window.At(*slot);
+  return EncodeStoryEntry(entry, impl_->window.StoryId(entry.story));
+}
+
+base::Status StoryIndex::Restore(uint64_t sequence, std::string_view bytes) {
+  const std::string what = "story entry " + std::to_string(sequence);
+  if (sequence < impl_->window.next_sequence()) return base::InvalidArgument(what + ": not in ascending order");
+  Entry entry;
+  PackedId story;
+  if (!DecodeStoryEntry(bytes, &entry, &story)) return base::DataLoss(what + ": damaged or of another version");
+  entry.story = impl_->window.StoryNamed(story.Text());
+  impl_->window.Restore(sequence, std::move(entry));
+  return {};
+}
+
+std::optional<std::string> StoryIndex::StoryOf(std::string_view article_id) const {
+  const auto slot = impl_->window.FindId(article_id);
+  if (!slot) return std::nullopt;
+  return impl_->window.StoryId(impl_->window.At(*slot).story).Text();
+}
+
+size_t StoryIndex::size() const { return impl_->window.size(); }
+size_t StoryIndex::memory_bytes() const { return impl_->window.memory_bytes(); }
+
+std::string_view RelationName(StoryRelation relation) {
+  switch (relation) {
+    case StoryRelation::kNew: return "new";
+    case StoryRelation::kExact: return "exact";
+    case StoryRelation::kNear: return "near";
+    case StoryRelation::kRevision: return "revision";
+  }
+  return "";
+}
+
+std::string_view KindName(StoryKind kind) {
+  return kind == StoryKind::kWire ? "wire" : kind == StoryKind::kSpun ? "spun" : "";
+}
+
+}  // namespace racewatch::store
