@@ -8,6 +8,7 @@
 namespace racewatch::cli {
 
 // Each is defined in the file of its name, X_command.cc.
+int RunFeeds(int argc, char** argv);
 int RunParse(int argc, char** argv);
 int RunClassifier(int argc, char** argv);
 int RunTag(int argc, char** argv);
@@ -18,6 +19,7 @@ int RunModel(int argc, char** argv);
 int RunDedup(int argc, char** argv);
 
 inline constexpr auto kCommands = std::to_array<Command>({
+    {"feeds", "List, show and probe feeds", RunFeeds},
     {"parse", "Read one feed into JSON", RunParse},
     {"classifier", "Serve the classifier over gRPC", RunClassifier},
     {"tag", "Tag documents by relevance, theme, stance and lean", RunTag},

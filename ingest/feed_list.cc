@@ -23,6 +23,8 @@ std::string Attribute(const pugi::xml_node& node, std::string_view name) {
   return {};
 }
 
+constexpr size_t kFoldersNamed = 16;  // deeper ones count to the folder above
+
 struct Level {
   pugi::xml_node node;
   std::string folder;
@@ -66,7 +68,8 @@ base::Result<std::vector<FeedSpec>> ParseOpml(std::string_view bytes) {
     } else if (node.first_child()) {
       std::string name = Attribute(node, "text");
       if (name.empty()) name = Attribute(node, "title");
-      stack.push_back({node.first_child(), folder.empty() ? name : folder + "/" + name});
+      const bool named = !name.empty() && stack.size() <= kFoldersNamed;
+      stack.push_back({node.first_child(), !named ? folder : folder.empty() ? name : folder + "/" + name});
     }
   }
   return feeds;

@@ -58,6 +58,7 @@ IngestLoop::Options ToOptions(const v1::IngestConfig& config) {
 }  // namespace
 
 v1::IngestConfig WithDefaults(v1::IngestConfig config) {
+  if (config.http().listen().empty()) config.mutable_http()->set_listen("127.0.0.1:8471");
   if (config.interval_s_min() == 0) config.set_interval_s_min(600);
   if (config.interval_s_max() == 0) config.set_interval_s_max(86'400);
   if (config.requests_in_flight_max() == 0) config.set_requests_in_flight_max(64);

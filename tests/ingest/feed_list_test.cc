@@ -1,0 +1,92 @@
+#include "ingest/feed_list.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "racewatch/v1/config.pb.h"
+
+namespace racewatch::ingest {
+namespace {
+
+constexpr char kOpml[] = R"(<?xml version="1.0"?>
+<opml version="2.0"><head><title>Feeds</title></head><body>
+  <outline text="News">
+    <outline text="US" title="US">
+      <outline type="rss" text="A &amp; B" xmlUrl="https://a.example/feed" language="en" publisherGroup="us"/>
+    </outline>
+    <outline text="C" XMLURL="https://c.example/feed"/>
+  </outline>
+  <outline text="just a folder"/>
+  <outline type="rss" title="D" xmlUrl="file:/feeds/d.xml"/>
+</body></opml>)";
+
+TEST(OpmlTest, ReadsOutlinesInNestedFolders) {
+  const auto feeds = ParseOpml(kOpml);
+  ASSERT_TRUE(feeds.ok()) << feeds.status().ToString();
+  ASSERT_EQ(feeds->size(), 3u);
+  EXPECT_EQ((*feeds)[0].url, "https://a.example/feed");
+  EXPECT_EQ((*feeds)[0].title, "A & B");
+  EXPECT_EQ((*feeds)[0].folder, "News/US");
+  EXPECT_EQ((*feeds)[0].group, "us");
+  EXPECT_EQ((*feeds)[0].language, "en");
+  EXPECT_EQ((*feeds)[1].folder, "News");
+  EXPECT_EQ((*feeds)[2].folder, "");
+  EXPECT_TRUE((*feeds)[2].is_file());
+}
+
+TEST(OpmlTest, WhatIsWrittenIsReadBack) {
+  const auto feeds = ParseOpml(kOpml);
+  const auto again = ParseOpml(WriteOpml(*feeds, "Feeds"));
+  ASSERT_TRUE(again.ok());
+  ASSERT_EQ(again->size(), 3u);
+  EXPECT_EQ((*again)[0].title, "A & B");
+  EXPECT_EQ((*again)[0].folder, "News/US");
+  EXPECT_EQ((*again)[0].group, "us");
+}
+
+TEST(OpmlTest, SurvivesDeepNesting) {
+  std::string deep = "<opml><body>", closing;
+  for (int i = 0; i < 100'000; ++i) {
+    deep += "<outline text='x'>";
+    closing += "</outline>";
+  }
+  const auto feeds = ParseOpml(deep + "<outline xmlUrl='https://a.example/'/>" + closing + "</body></opml>");
+  ASSERT_TRUE(feeds.ok()) << feeds.status().ToString();
+  ASSERT_EQ(feeds->size(), 1u);
+  EXPECT_LT((*feeds)[0].folder.size(), 100u);
+}
+
+TEST(OpmlTest, RefusesWhatIsNoOpml) {
+  EXPECT_EQ(ParseOpml("<rss/>").status().code(), base::Code::kInvalidArgument);
+  EXPECT_EQ(ParseOpml("not xml").status().code(), base::Code::kInvalidArgument);
+}
+
+TEST(FeedListTest, JoinsConfigAndFilesAndCountsEachFeedOnce) {
+  const std::string path = (std::filesystem::temp_directory_path() / ("racewatch-opml-" + std::to_string(getpid()))).string();
+  std::ofstream(path) << kOpml;
+  v1::IngestConfig config;
+  config.add_feeds()->set_url("https://a.example/feed");
+  config.mutable_feeds(0)->set_title("Mine");
+  config.add_opml(path);
+  const auto feeds = ReadFeedList(config);
+  std::filesystem::remove(path);
+  ASSERT_TRUE(feeds.ok());
+  ASSERT_EQ(feeds->size(), 3u);
+  EXPECT_EQ((*feeds)[0].title, "Mine");  // the first listing wins
+  EXPECT_TRUE((*feeds)[0].fetch_pages);
+  EXPECT_FALSE((*feeds)[2].fetch_pages);  // a file has no page
+}
+
+TEST(FeedListTest, NamesAFileThatIsMissing) {
+  v1::IngestConfig config;
+  config.add_opml("/nonexistent/feeds.opml");
+  EXPECT_EQ(ReadFeedList(config).status().code(), base::Code::kNotFound);
+  EXPECT_THAT(ReadFeedList(config).status().message(), testing::HasSubstr("/nonexistent/feeds.opml"));
+}
+
+}  // namespace
+}  // namespace racewatch::ingest
