@@ -10,6 +10,7 @@ namespace racewatch::cli {
 // Each is defined in the file of its name, X_command.cc.
 int RunFeeds(int argc, char** argv);
 int RunParse(int argc, char** argv);
+int RunExtract(int argc, char** argv);
 int RunClassifier(int argc, char** argv);
 int RunTag(int argc, char** argv);
 int RunEval(int argc, char** argv);
@@ -21,6 +22,7 @@ int RunDedup(int argc, char** argv);
 inline constexpr auto kCommands = std::to_array<Command>({
     {"feeds", "List, show and probe feeds", RunFeeds},
     {"parse", "Read one feed into JSON", RunParse},
+    {"extract", "Read the article of one HTML page into JSON", RunExtract},
     {"classifier", "Serve the classifier over gRPC", RunClassifier},
     {"tag", "Tag documents by relevance, theme, stance and lean", RunTag},
     {"eval", "Score a model on labelled texts", RunEval},
