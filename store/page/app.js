@@ -29,9 +29,11 @@ const TICKER_MAX = 80;
 const REFRESH_MS = 3000;
 
 const KEPT_MAX = 500;
+const CATCH_UP_MS = 2 * 864e5;
 
 // `kept`: the articles met last, newest at the end, so that a change of filter needs no request.
-const state = {period: 'day', theme: '', token: '0', paused: false, kept: new Map(), newest: 0, trends: null};
+// `newest`: start of the newest hour with an article; `gaps`: windows in which too few sources were seen.
+const state = {period: 'day', theme: '', token: '', paused: false, kept: new Map(), newest: 0, gaps: new Set(), trends: null};
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const list = (section) => $(`#${section} [data-list]`);
@@ -74,12 +76,12 @@ const link = (url, words) => safe(url) ? el('a', {href: safe(url), rel: 'noopene
 function shape(response, period) {
   const all = new Set();
   for (const series of response.series ?? []) for (const point of series.points ?? []) all.add(time(point.start));
-  const newest = Math.max(...all, 0);
   const {step, ms} = PERIODS[period];
+  const newest = Math.max(...all, Math.floor(state.newest / step) * step);
   const starts = [];
   for (let at = newest - ms + step; at <= newest; at += step) starts.push(at);
   const index = new Map(starts.map((at, i) => [at, i]));
-  const gaps = starts.map(() => false);
+  const gaps = starts.map((at) => state.gaps.has(at));
   const series = new Map();
   for (const {key, points} of response.series ?? []) {
     if (key.language || key.publisher_group) continue;
@@ -184,14 +186,21 @@ function setTile(id, value, label) {
   $('span', tile).textContent = label;
 }
 
-async function refreshTrends() {
+// The chosen period, ending with the newest hour; without one the server's own last day.
+function spanParameters() {
   const {window, ms, step} = PERIODS[state.period];
-  const parameters = {window};
-  if (state.newest) {
-    parameters.from = new Date(state.newest - ms + step).toISOString();
-    parameters.to = new Date(state.newest + step).toISOString();
-  }
-  const response = await get('trends', parameters);
+  if (!state.newest) return {window};
+  const last = Math.floor(state.newest / step) * step;
+  return {window, from: new Date(last - ms + step).toISOString(), to: new Date(last + step).toISOString()};
+}
+
+async function refreshNewest() {
+  for (const series of (await get('trends', {window: 'hour'})).series ?? [])
+    for (const point of series.points ?? []) state.newest = Math.max(state.newest, time(point.start));
+}
+
+async function refreshTrends() {
+  const response = await get('trends', spanParameters());
   const trends = shape(response, state.period);
   state.trends = trends;
   if (!trends.newest) return;
@@ -308,22 +317,32 @@ function refill() {
   for (const tagged of [...state.kept.values()].filter(passes).slice(-TICKER_MAX)) place(tagged);
 }
 
-// Follows the stream of newline-delimited JSON and starts again where it broke off.
+// Reads one answer of newline-delimited JSON to its end.
+async function readLines(parameters) {
+  const response = await fetch(`/api/v1/articles/watch?${new URLSearchParams(parameters)}`);
+  if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
+  setStatus('live', 'live');
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const {value, done} = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split('\n');
+    rest = lines.pop();
+    for (const line of lines) if (line.trim()) take(JSON.parse(line));
+  }
+}
+
+// First what the newest days hold, then what comes; starts again where it broke off.
 async function watch() {
   for (;;) {
     try {
-      const response = await fetch(`/api/v1/articles/watch?resume_token=${encodeURIComponent(state.token)}`);
-      if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
-      setStatus('live', 'live');
-      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      let rest = '';
-      for (;;) {
-        const {value, done} = await reader.read();
-        if (done) break;
-        const lines = (rest + value).split('\n');
-        rest = lines.pop();
-        for (const line of lines) if (line.trim()) take(JSON.parse(line));
+      if (!state.token) {
+        await refreshNewest();
+        const from = state.newest ? {from: new Date(state.newest - CATCH_UP_MS).toISOString()} : {};
+        await readLines({resume_token: '0', follow: 'false', ...from});
       }
+      await readLines(state.token ? {resume_token: state.token} : {});
     } catch (error) {
       setStatus('broken', `no stream (${error.message}), trying again`);
     }
@@ -332,9 +351,8 @@ async function watch() {
 }
 
 function take(message) {
-  const item = message.result ?? message;  // some gateways wrap streamed messages
-  if (item.resume_token) state.token = item.resume_token;
-  if (item.article) show(item.article);
+  if (message.resume_token) state.token = message.resume_token;
+  if (message.article) show(message.article);
 }
 
 function setStatus(kind, words) {
@@ -354,13 +372,9 @@ function chooseTheme(theme) {
 const GROUPS = {us: 'United States', china: 'China', europe: 'Europe', other: 'Elsewhere'};
 
 async function refreshCoverage() {
-  const {window, ms, step} = PERIODS[state.period];
-  const parameters = {window};
-  if (state.newest) {
-    parameters.from = new Date(state.newest - ms + step).toISOString();
-    parameters.to = new Date(state.newest + step).toISOString();
-  }
-  const points = (await get('coverage', parameters)).points ?? [];
+  const points = (await get('coverage', spanParameters())).points ?? [];
+  state.gaps = new Set(points.filter((p) => (p.publisher_group || 'all') === 'all' && number(p.expected) > 0 &&
+      number(p.seen) < COVERAGE_MIN * number(p.expected)).map((p) => time(p.start)));
   const starts = [...new Set(points.map((p) => time(p.start)))].sort((a, b) => a - b);
   const newest = starts.at(-1);
   const rows = [...Object.entries(GROUPS), ['all', 'All']].map(([group, label]) => {
@@ -406,10 +420,12 @@ async function findArticle(event) {
 
 // ---- wiring ----
 
+// One part that fails says so in its own place and leaves the others alone.
 async function refresh() {
-  const results = await Promise.allSettled([refreshTrends(), refreshAlerts(), refreshCoverage(), refreshFeeds()]);
-  const names = ['trends', 'alerts', 'coverage', 'feeds'];
-  results.forEach((result, i) => { if (result.status === 'rejected') list(names[i] === 'trends' ? 'themes' : names[i]).replaceChildren(el('p', {class: 'empty'}, `${names[i]}: ${result.reason.message}`)); });
+  const parts = {coverage: refreshCoverage, themes: refreshTrends, alerts: refreshAlerts, feeds: refreshFeeds};
+  await refreshNewest().catch(() => {});
+  for (const [name, part] of Object.entries(parts))
+    await part().catch((error) => list(name).replaceChildren(el('p', {class: 'empty'}, `Not to be had: ${error.message}`)));
 }
 
 async function refreshForEver() {
