@@ -19,7 +19,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint64_t kPageBit = uint64_t{1} << 63;
 constexpr int64_t kFileIntervalS = 10;
 constexpr size_t kDocumentsMax = 1024;
 constexpr size_t kOutboxBytesMax = 32u << 20;
@@ -65,11 +64,13 @@ IngestLoop::IngestLoop(Options options, std::vector<FeedSpec> feeds, std::unique
       schedule_(gate_),
       client_(options_.http),
       fetcher_(client_, clock, {options_.request_timeout, options_.body_bytes_max}),
+      pages_(fetcher_, schedule_, gate_, clock, metrics, log,
+             [this](uint64_t number, const Page* page, const std::string& final_url) { OnPage(number, page, final_url); }),
       builder_(publishers, {options_.summary_chars_max}),
       identity_(*seen_),
       outbox_(sink, metrics.stage(), log, [this] { client_.Wake(); }),
       intake_(builder_, identity_, *seen_, outbox_, clock,
-              {[this](uint64_t page, const std::string& url) { WantPage(page, url); },
+              {[this](uint64_t page, const std::string& url) { pages_.Want(page, url); },
                [this](uint64_t feed, const DocumentYield& yield, SeenUpdate update) {
                  OnDocumentDone(feed, yield, std::move(update));
                },
@@ -139,6 +140,7 @@ base::Status IngestLoop::Step() {
 
 // What is with the sink gets its report; what is not yet sent will be found again at the next start.
 void IngestLoop::Drain(milliseconds timeout) {
+  pages_.Stop();
   client_.CancelAll();
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (outbox_.in_flight() > 0 && std::chrono::steady_clock::now() < deadline) {
@@ -160,8 +162,8 @@ void IngestLoop::StartDue() {
     const base::UnixMs now = clock_.NowMs();
     const auto work = schedule_.Pop(now);
     if (!work) return;
-    if (*work & kPageBit) {
-      StartPage(*work & ~kPageBit);
+    if (*work & PageFetcher::kPageBit) {
+      pages_.Start(*work & ~PageFetcher::kPageBit);
     } else if (intake_.documents() >= kDocumentsMax || intake_.held_bytes() >= kHeldBytesMax) {
       schedule_.Add(*work, feeds_.Get(*work).host, now + 1000);  // pages come first
     } else {
@@ -424,37 +426,8 @@ void IngestLoop::Commit(const SeenUpdate& update) {
   if (base::Status status = seen_->Commit(update, DayOf(clock_.NowMs())); !status.ok()) fatal_ = std::move(status);
 }
 
-void IngestLoop::WantPage(uint64_t page, const std::string& url) {
-  page_urls_[page] = url;
-  schedule_.Add(page | kPageBit, UrlHost(url), clock_.NowMs());
-}
-
-void IngestLoop::StartPage(uint64_t page) {
-  const auto node = page_urls_.extract(page);
-  if (node.empty()) return;
-  fetcher_.FetchPage(node.mapped(), [this, page](FetchResult result) { OnPageResult(page, std::move(result)); });
-}
-
-void IngestLoop::OnPageResult(uint64_t page, FetchResult result) {
-  if (stopping_) return;
-  std::optional<Page> extracted;
-  if (result.kind != FetchKind::kDocument) {
-    metrics_.Page(result.reason.empty() ? "no_page" : result.reason);
-    if (result.hold_host) gate_.Hold(UrlHost(result.reply.url), *result.retry_after_ms);
-    log_.RateLimited(base::LogLevel::kInfo, "page_failed", {{"url", result.reply.url}, {"detail", result.detail}});
-  } else {
-    ExtractOptions options;
-    const std::string content_type = HeaderOrEmpty(result.reply, "content-type");
-    options.url = result.reply.url;
-    options.content_type = content_type;
-    auto found = ExtractPage(result.reply.body, options);
-    if (found.ok()) extracted = std::move(*found);
-    const bool walled = extracted && (extracted->consent_wall || extracted->captcha || extracted->empty_shell || extracted->paywalled);
-    metrics_.Page(!extracted ? "no_page" : walled ? "walled" : extracted->text.empty() ? "no_text" : "full");
-    if (!extracted) log_.RateLimited(base::LogLevel::kInfo, "page_failed", {{"url", result.reply.url}, {"detail", found.status().message()}});
-  }
-  if (base::Status status = intake_.OnPage(page, extracted ? &*extracted : nullptr, result.reply.url); !status.ok())
-    fatal_ = std::move(status);
+void IngestLoop::OnPage(uint64_t number, const Page* page, const std::string& final_url) {
+  if (base::Status status = intake_.OnPage(number, page, final_url); !status.ok()) fatal_ = std::move(status);
 }
 
 }  // namespace racewatch::ingest

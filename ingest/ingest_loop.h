@@ -24,6 +24,7 @@
 #include "ingest/ingest_metrics.h"
 #include "ingest/intake.h"
 #include "ingest/outbox.h"
+#include "ingest/page_fetcher.h"
 #include "ingest/schedule.h"
 #include "ingest/seen_set.h"
 
@@ -78,10 +79,7 @@ class IngestLoop {
   void NotAFeed(uint64_t number, const FetchResult& result, const base::Status& status);
   void Reschedule(uint64_t number);
   void Commit(const SeenUpdate& update);
-
-  void WantPage(uint64_t page, const std::string& url);
-  void StartPage(uint64_t page);
-  void OnPageResult(uint64_t page, FetchResult result);
+  void OnPage(uint64_t number, const Page* page, const std::string& final_url);
 
   const Options options_;
   const base::Clock& clock_;
@@ -94,13 +92,13 @@ class IngestLoop {
   Schedule schedule_;
   base::HttpClient client_;
   Fetcher fetcher_;
+  PageFetcher pages_;
   ArticleBuilder builder_;
   Identity identity_;
   Outbox outbox_;
   Intake intake_;
 
   std::unordered_map<uint64_t, FetchResult> answers_;  // of documents whose entries are on their way, by feed
-  std::unordered_map<uint64_t, std::string> page_urls_;
   std::unordered_map<std::string, v1::FeedState> stored_;  // states of files not yet scanned
   base::Status fatal_;
   bool stopping_ = false;

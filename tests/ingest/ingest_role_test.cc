@@ -475,6 +475,39 @@ TEST_F(RoleTest, ALinkThatRedirectsToAKnownArticleIsADuplicate) {
   EXPECT_EQ(server_.hits("/short"), hits);  // known by now under this address too
 }
 
+TEST_F(RoleTest, RobotsTxtIsAskedOncePerSiteAndObeyedForPages) {
+  config_.set_fetch_pages(true);
+  server_.Serve("/robots.txt", Body("User-agent: *\nDisallow: /private\n", "text/plain"));
+  server_.Serve("/private/feed", Body(Rss({{"One", server_.Url("/private/page"), "Summary one."}, {"Two", server_.Url("/page"), "Summary two."}})));
+  server_.Serve("/page", Body(PageHtml(kSentence), "text/html"));
+  AddFeed(server_.Url("/private/feed"), 60);  // feeds are made for robots
+  Start();
+  Settle();
+  EXPECT_THAT(Titles(), UnorderedElementsAre("One", "Two"));
+  EXPECT_EQ(server_.hits("/private/page"), 0);
+  EXPECT_EQ(server_.hits("/page"), 1);
+  EXPECT_EQ(server_.hits("/robots.txt"), 1);
+  EXPECT_EQ(Metric("racewatch_ingest_pages_total", {{"outcome", "robots"}}), 1);
+  ExpectBalanced();
+}
+
+TEST_F(RoleTest, ASiteWhoseRobotsTxtIsBrokenIsLeftAloneForAnHour) {
+  config_.set_fetch_pages(true);
+  server_.Serve("/robots.txt", TestReply{500, {}, "", {}});
+  server_.Serve("/page1", Body(PageHtml(kSentence), "text/html"));
+  server_.Serve("/page2", Body(PageHtml(kSentence), "text/html"));
+  server_.Serve("/feed", Body(Rss({{"One", server_.Url("/page1"), "Summary."}})));
+  AddFeed(server_.Url("/feed"), 60);
+  Start();
+  Settle();
+  EXPECT_THAT(Titles(), ElementsAre("One"));
+  EXPECT_EQ(server_.hits("/page1"), 0);
+  server_.Serve("/robots.txt", TestReply{404, {}, "", {}});
+  server_.Serve("/feed", Body(Rss({{"One", server_.Url("/page1"), "Summary."}, {"Two", server_.Url("/page2"), "Summary."}})));
+  Advance(kHour);
+  EXPECT_EQ(server_.hits("/page2"), 1);
+}
+
 // -- times --
 
 TEST_F(RoleTest, ATimeInTheFutureCountsAsFirstFetch) {
