@@ -121,6 +121,8 @@ struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
   std::string not_ready = "no answer from the classifier yet";
   std::mt19937 random{std::random_device{}()};
   Instant last_commit{};
+  std::atomic<uint64_t> tagged = 0;
+  std::atomic<uint64_t> dead_lettered = 0;
   bool caught_up = false;        // the last poll found nothing and the source had no lag
   std::jthread thread;
 };
@@ -326,8 +328,13 @@ void TaggerRole::Impl::Send(base::Record out, std::shared_ptr<Partition> partiti
   auto status = sink.Send(std::move(out), [self = shared_from_this(), partition, offset, dead_letter,
                                            copy](const base::Delivery& delivery) {
     if (delivery.status.ok()) {
-      if (dead_letter) self->metrics.Dropped("dead_lettered");
-      else self->metrics.Sent();
+      if (dead_letter) {
+        self->metrics.Dropped("dead_lettered");
+        ++self->dead_lettered;
+      } else {
+        self->metrics.Sent();
+        ++self->tagged;
+      }
       self->Done(partition, offset);
       return;
     }
@@ -443,6 +450,9 @@ std::string TaggerRole::NotReady() const {
   const std::scoped_lock lock(impl_->mutex);
   return impl_->not_ready;
 }
+
+uint64_t TaggerRole::tagged() const { return impl_->tagged; }
+uint64_t TaggerRole::dead_lettered() const { return impl_->dead_lettered; }
 
 std::map<base::TopicPartition, int64_t> TaggerRole::OnAssigned(const std::vector<base::TopicPartition>& assigned) {
   impl_->log.Info("partitions_assigned", {{"count", static_cast<uint64_t>(assigned.size())}});

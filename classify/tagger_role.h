@@ -59,6 +59,10 @@ class TaggerRole final : public base::Component, public base::AssignmentListener
   // Empty when the classifier answers, else why not (for /-/ready).
   std::string NotReady() const;
 
+  // Of this process's life, delivered. Any thread.
+  uint64_t tagged() const;
+  uint64_t dead_lettered() const;
+
   std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions) override;
   void OnRevoked(const std::vector<base::TopicPartition>& partitions, bool lost) override;
 

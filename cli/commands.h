@@ -8,6 +8,8 @@
 namespace racewatch::cli {
 
 // Each is defined in the file of its name, X_command.cc.
+int RunIngest(int argc, char** argv);
+int RunTagger(int argc, char** argv);
 int RunFeeds(int argc, char** argv);
 int RunParse(int argc, char** argv);
 int RunExtract(int argc, char** argv);
@@ -20,10 +22,12 @@ int RunModel(int argc, char** argv);
 int RunDedup(int argc, char** argv);
 
 inline constexpr auto kCommands = std::to_array<Command>({
+    {"ingest", "Fetch feeds and pages, stream articles into Kafka", RunIngest},
     {"feeds", "List, show and probe feeds", RunFeeds},
     {"parse", "Read one feed into JSON", RunParse},
     {"extract", "Read the article of one HTML page into JSON", RunExtract},
     {"classifier", "Serve the classifier over gRPC", RunClassifier},
+    {"tagger", "Stream articles through a classifier", RunTagger},
     {"tag", "Tag documents by relevance, theme, stance and lean", RunTag},
     {"eval", "Score a model on labelled texts", RunEval},
     {"train", "Train a model from labelled texts", RunTrain},
