@@ -87,7 +87,7 @@ std::string RenderRss(const DemoFeed& feed, const std::vector<Shown>& items, int
   out += "<atom:link rel=\"self\" type=\"application/rss+xml\" href=\"" +
          EscapeXml("http://" + feed.host + feed.path) + "\"/>\n";
   out += Element("language", feed.language) + Element("lastBuildDate", FormatRfc822(changed_ms, feed.utc_offset_min));
-  out += "<ttl>10</ttl>\n";
+  out += "<generator>racewatch demo week (invented texts)</generator>\n<ttl>10</ttl>\n";
   for (const Shown& item : items) out += RssItem(feed, item);
   return out + "</channel>\n</rss>\n";
 }
@@ -123,6 +123,7 @@ std::string RenderAtom(const DemoFeed& feed, const std::vector<Shown>& items, in
   out += Element("id", "tag:" + feed.host + ",2026:feed") + Element("updated", FormatRfc3339(changed_ms, feed.utc_offset_min));
   out += "<link rel=\"alternate\" type=\"text/html\" href=\"" + EscapeXml(SiteUrl(feed)) + "\"/>\n";
   out += "<link rel=\"self\" href=\"" + EscapeXml("http://" + feed.host + feed.path) + "\"/>\n";
+  out += "<generator>racewatch demo week (invented texts)</generator>\n";
   for (const Shown& item : items) {
     const DemoVersion& v = *item.version;
     out += "<entry>\n" + Element("title", v.title) + Element("id", item.article->guid);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/http_server.h"
 #include "cli/demo_render.h"
 #include "cli/demo_week.h"
 #include "racewatch/v1/config.pb.h"
@@ -48,6 +49,10 @@ Target TargetOf(const httplib::Request& request, const DemoWeek& week) {
   const auto slash = path.find('/', 1);
   if (slash == std::string::npos) return {without_port(path.substr(1)), "/"};
   return {without_port(path.substr(1, slash - 1)), path.substr(slash)};
+}
+
+void ReplaceAll(std::string* text, std::string_view from, std::string_view to) {
+  for (size_t at = 0; (at = text->find(from, at)) != std::string::npos; at += to.size()) text->replace(at, from.size(), to);
 }
 
 struct Document {
@@ -161,6 +166,22 @@ Status DemoServer::Start() {
 void DemoServer::Stop() {
   impl_->server.stop();
   if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+void DemoServer::ServePagesOn(base::HttpServer& http) {
+  http.Handle("GET", "/demo/([a-z.]+)(/.*)", [impl = impl_.get()](const base::HttpRequest& request) {
+    const int64_t ms = impl->clock.NowMs() - impl->week.start_ms;
+    Document document = Answer(impl->week, {request.captures[0], request.captures[1]}, ms);
+    base::HttpResponse response;
+    response.status = document.status;
+    response.content_type = std::move(document.content_type);
+    response.body = document.body;
+    if (response.content_type.starts_with("text/html")) {  // links stay inside /demo
+      ReplaceAll(&response.body, "<a href=\"http://", "<a href=\"/demo/");
+      ReplaceAll(&response.body, "<a href=\"/\"", "<a href=\"/demo/" + request.captures[0] + "/\"");
+    }
+    return response;
+  });
 }
 
 int DemoServer::port() const { return impl_->port; }

@@ -12,6 +12,9 @@
 #include "base/clock.h"
 #include "base/status.h"
 
+namespace racewatch::base {
+class HttpServer;
+}
 namespace racewatch::v1 {
 class FeedConfig;
 }
@@ -32,6 +35,10 @@ class DemoServer {
   // Binds a free loopback port. UNAVAILABLE when that fails.
   base::Status Start();
   void Stop();  // safe before Start and twice
+
+  // The same pages at /demo/HOST/PATH of another server, where the web page leads links to .example hosts.
+  // Before `http` starts; this object outlives its Stop.
+  void ServePagesOn(base::HttpServer& http);
 
   int port() const;             // after Start
   std::string address() const;  // "127.0.0.1:PORT", after Start

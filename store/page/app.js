@@ -66,9 +66,18 @@ const number = (value) => Number(value ?? 0);  // uint64 arrives as a string
 const time = (value) => value ? Date.parse(value) : 0;
 const utc = (ms) => ms ? charts.full.format(ms) : '–';
 
-// Only links that a browser may follow; anything else becomes plain text.
-const safe = (url) => /^https?:\/\//i.test(url ?? '') ? url : null;
-const link = (url, words) => safe(url) ? el('a', {href: safe(url), rel: 'noopener noreferrer'}, words) : el('span', {}, words);
+// Only links that a browser may follow; anything else becomes plain text. The invented hosts of the demo week
+// (.example is reserved, RFC 2606) are shown by this server itself.
+function safe(url) {
+  if (!/^https?:\/\//i.test(url ?? '') || !URL.canParse(url)) return null;
+  const {hostname, pathname} = new URL(url);
+  return hostname.endsWith('.example') ? `/demo/${hostname}${pathname}` : url;
+}
+
+function link(url, words) {
+  const target = safe(url);
+  return target ? el('a', {href: target, rel: 'noopener noreferrer'}, words) : el('span', {}, words);
+}
 
 // ---- trends ----
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <set>
 
+#include "base/http_server.h"
 #include "cli/demo_week.h"
 #include "racewatch/v1/config.pb.h"
 
@@ -124,6 +125,22 @@ TEST_F(DemoServerTest, ServesEveryArticlePageFromItsTimeOn) {
     clock_.now = server_.start_ms() + article.published_ms();
     EXPECT_EQ(client_->Get(path.c_str())->status, 200) << article.link;
   }
+}
+
+TEST_F(DemoServerTest, ShowsItsPagesOnAnotherServerUnderDemo) {
+  SetHour(48);
+  base::HttpServer other({"127.0.0.1:0"});
+  server_.ServePagesOn(other);
+  ASSERT_TRUE(other.Start().ok());
+  httplib::Client client("127.0.0.1", other.port());
+  const auto page = client.Get("/demo/beltwaybrief.example/2026/03/hill-reacts-to-qilin");
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->status, 200);
+  EXPECT_NE(page->body.find("<h1>The Hill reacts to Qilin"), std::string::npos);
+  EXPECT_NE(page->body.find("<a href=\"/demo/beltwaybrief.example/\">"), std::string::npos);
+  EXPECT_EQ(page->body.find("<a href=\"http://"), std::string::npos) << "links lead out of the demo";
+  EXPECT_EQ(client.Get("/demo/nowhere.example/")->status, 404);
+  other.Stop();
 }
 
 TEST_F(DemoServerTest, RefusesUnknownHostsPathsAndMethods) {

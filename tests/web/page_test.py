@@ -116,6 +116,7 @@ def main():
     expect('model-7' in page, 'the model is named')
     expect(len(re.findall(r'<li class="article', page)) == 2, 'other news stays out of the ticker until asked for')
     expect('<title>racewatch</title>' in page and '<img src="x"' not in page, 'markup in a title is text')
+    expect('href="/demo/post.example/1"' in page, 'the demo week\'s articles open on this server')
     expect('href="javascript:' not in page, 'only http(s) addresses become links')
     if found:
         print(page[:2000])
