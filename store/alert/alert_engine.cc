@@ -45,19 +45,21 @@ std::string AlertId(const std::string& rule, const std::string& key, base::UnixM
   return id;
 }
 
+struct Span {
+  base::UnixMs from, to;
+};
+
 // One rule's view of one series in one step.
 struct Judgement {
+  Span window;  // the rule's own, or the part of it that scores highest
   WindowCounts counts;
+  uint32_t whole = 0;  // articles of the rule's own window
   double expected = 0;
   double score = 0;
   double coverage = 0;
   bool held = false;  // coverage too low to say anything
   bool high = false;  // reaches the opening level, with enough publishers
   bool calm = false;  // at or below the closing level
-};
-
-struct Span {
-  base::UnixMs from, to;
 };
 
 Judgement JudgeThreshold(const v1::RuleConfig& rule, Judgement judgement) {
@@ -70,16 +72,29 @@ Judgement JudgeThreshold(const v1::RuleConfig& rule, Judgement judgement) {
 }
 
 // `open_since`: start of the opening window of an open alert; its own articles stay out of the baseline.
-Judgement JudgeBurst(const v1::RuleConfig& rule, const WatchedSeries& series, Span window,
-                     std::optional<base::UnixMs> open_since, const SeriesView& view, Judgement judgement) {
+Judgement JudgeBurst(const v1::RuleConfig& rule, const WatchedSeries& series, std::optional<base::UnixMs> open_since,
+                     const SeriesView& view, Judgement judgement) {
   const v1::BurstRule& burst = rule.burst();
+  const Span window = judgement.window;
   if (judgement.counts.articles < burst.observed_min() && !open_since) return judgement;
   const base::UnixMs end = std::min(window.from, open_since.value_or(window.from)) / kHourMs * kHourMs;
   const base::UnixMs start = end - int64_t{burst.baseline_weeks()} * 168 * kHourMs;
   const Baseline baseline(view.Hours(series, start, end), start);
   judgement.held |= !baseline.ready();
-  judgement.expected = baseline.Expected(window.from, window.to);
-  judgement.score = ExcessScore(judgement.counts.articles, judgement.expected, baseline.Variance(window.from, window.to));
+  // A sharp rise stands out in the last third or sixth of the window long before it fills the whole.
+  for (const int64_t part : {1, 3, 6}) {
+    const int64_t length = (window.to - window.from) / part / kSlotMs * kSlotMs;
+    if (length == 0) continue;
+    const Span span{window.to - length, window.to};
+    const WindowCounts counts = part == 1 ? judgement.counts : view.Count(series, span.from, span.to);
+    const double expected = baseline.Expected(span.from, span.to);
+    const double score = ExcessScore(counts.articles, expected, baseline.Variance(span.from, span.to));
+    if (part != 1 && (score <= judgement.score || counts.articles < burst.observed_min())) continue;
+    judgement.window = span;
+    judgement.counts = counts;
+    judgement.expected = expected;
+    judgement.score = score;
+  }
   judgement.high = judgement.score >= burst.score_open() && judgement.counts.articles >= burst.observed_min();
   judgement.calm = judgement.score <= burst.score_close();
   return judgement;
@@ -99,7 +114,7 @@ struct AlertEngine::Impl {
   void StepKey(const v1::RuleConfig& rule, const WatchedSeries& series, base::UnixMs step_end, const SeriesView& view,
                std::vector<v1::Alert>* alerts);
   void CloseForgottenRules(base::UnixMs step_end, std::vector<v1::Alert>* alerts);
-  v1::Alert Describe(const v1::RuleConfig& rule, const WatchedSeries& series, Span window, const Judgement& judgement,
+  v1::Alert Describe(const v1::RuleConfig& rule, const WatchedSeries& series, const Judgement& judgement,
                      const SeriesView& view) const;
   v1::Alert Send(v1::AlertState what, v1::Alert alert, base::UnixMs step_end, KeyState* key) const;
 };
@@ -107,13 +122,15 @@ struct AlertEngine::Impl {
 Judgement AlertEngine::Impl::Judge(const v1::RuleConfig& rule, const WatchedSeries& series, Span window, const KeyState& key,
                                    const SeriesView& view) const {
   Judgement judgement;
+  judgement.window = window;
   judgement.counts = view.Count(series, window.from, window.to);
+  judgement.whole = judgement.counts.articles;
   judgement.coverage = view.Coverage(window.from, window.to);
   judgement.held = judgement.coverage < rule.coverage_min();
   if (rule.has_threshold()) {
     judgement = JudgeThreshold(rule, judgement);
   } else {
-    judgement = JudgeBurst(rule, series, window, key.open ? std::optional(key.window_from) : std::nullopt, view, judgement);
+    judgement = JudgeBurst(rule, series, key.open ? std::optional(key.window_from) : std::nullopt, view, judgement);
   }
   judgement.high = judgement.high && judgement.counts.publishers >= rule.publishers_min();
   return judgement;
@@ -128,8 +145,9 @@ bool AlertEngine::Impl::MayOpen(const v1::RuleConfig& rule, const Judgement& jud
 }
 
 // The alert as it would open now; Send puts in what earlier states fixed.
-v1::Alert AlertEngine::Impl::Describe(const v1::RuleConfig& rule, const WatchedSeries& series, Span window,
-                                      const Judgement& judgement, const SeriesView& view) const {
+v1::Alert AlertEngine::Impl::Describe(const v1::RuleConfig& rule, const WatchedSeries& series, const Judgement& judgement,
+                                      const SeriesView& view) const {
+  const Span window = judgement.window;
   v1::Alert alert;
   alert.set_rule(rule.name());
   alert.set_key(SeriesKeyText(series));
@@ -165,7 +183,6 @@ v1::Alert AlertEngine::Impl::Send(v1::AlertState what, v1::Alert alert, base::Un
   }
   key->open = what != v1::ALERT_STATE_CLOSE;
   key->sent_at = step_end;
-  key->sent_observed = alert.observed();
   key->calm_steps = 0;
   key->last_sent = key->open ? alert.SerializeAsString() : std::string();
   if (!key->open) key->closed_at = step_end;
@@ -186,15 +203,16 @@ void AlertEngine::Impl::StepKey(const v1::RuleConfig& rule, const WatchedSeries&
   } else {
     // Held judgements neither close nor count as calm: a gap is not a drop.
     key.calm_steps = judgement.held ? key.calm_steps : judgement.calm ? key.calm_steps + 1 : 0;
-    const bool grown = judgement.counts.articles >= kGrowth * key.sent_observed && step_end - key.sent_at >= kGrowthPauseMs;
+    const bool grown = judgement.whole >= kGrowth * key.sent_whole && step_end - key.sent_at >= kGrowthPauseMs;
     if (key.calm_steps >= kCalmSteps) what = v1::ALERT_STATE_CLOSE;
     else if (step_end - key.sent_at >= options.resend_ms || (grown && !judgement.held)) what = v1::ALERT_STATE_UPDATE;
   }
   if (what) {
-    if (*what == v1::ALERT_STATE_OPEN) key.window_from = window.from;
-    v1::Alert alert = Describe(rule, series, window, judgement, view);
+    if (*what == v1::ALERT_STATE_OPEN) key.window_from = judgement.window.from;
+    v1::Alert alert = Describe(rule, series, judgement, view);
     // Without an article to show there is no alert; the next step decides anew.
     if (*what == v1::ALERT_STATE_OPEN && alert.evidence().empty()) return;
+    key.sent_whole = judgement.whole;
     alerts->push_back(Send(*what, std::move(alert), step_end, &key));
   }
   const bool forget = !key.open && (key.closed_at == 0 || step_end >= key.closed_at + options.reopen_ms);

@@ -41,7 +41,7 @@ bool GetKey(std::string_view* rest, AlertState* state) {
   uint8_t open = 0;
   const bool ok = GetText(rest, &rule) && GetText(rest, &key) && Get(rest, &open) && Get(rest, &value.window_from) &&
                   Get(rest, &value.sent_at) && Get(rest, &value.closed_at) && Get(rest, &value.calm_steps) &&
-                  Get(rest, &value.sent_observed) && GetText(rest, &value.last_sent);
+                  Get(rest, &value.sent_whole) && GetText(rest, &value.last_sent);
   value.open = open != 0;
   if (ok) state->keys[{rule, key}] = std::move(value);
   return ok;
@@ -62,7 +62,7 @@ std::string EncodeAlertState(const AlertState& state) {
     Put(value.sent_at, &out);
     Put(value.closed_at, &out);
     Put(value.calm_steps, &out);
-    Put(value.sent_observed, &out);
+    Put(value.sent_whole, &out);
     PutText(value.last_sent, &out);
   }
   Put(XXH3_64bits(out.data(), out.size()), &out);

@@ -17,7 +17,7 @@ struct KeyState {
   base::UnixMs sent_at = 0;      // step of the last alert sent
   base::UnixMs closed_at = 0;    // step of the close; quiet until AlertOptions::reopen_ms later
   uint32_t calm_steps = 0;       // consecutive steps at or below the closing level
-  double sent_observed = 0;      // observed when last sent
+  uint32_t sent_whole = 0;       // articles of the rule's window when last sent
   std::string last_sent;         // the alert last sent, as a serialised v1::Alert
 };
 

@@ -5,6 +5,7 @@
 //     capped so that an old burst does not hide a new one, shrunk towards a broad prior;
 //  3. score: normal quantile of the negative-binomial tail P(X >= observed) (negative-binomial bounds as in
 //     Noufaily et al. 2013): 4 means a chance of 3 in 100,000, whatever the level of the series.
+// The engine tries the rule's window, its last third and its last sixth, and takes the highest score.
 // Cold start: the uncertainty of the mean is added to the variance, and fewer than kHoursMin covered
 // hours give no score at all.
 #pragma once
