@@ -8,6 +8,8 @@
 
 namespace racewatch::cli {
 
+constexpr size_t kLargeBytes = size_t{1} << 20;
+
 int RunParse(int argc, char** argv) {
   CLI::App app("Reads a feed (RSS, RDF, Atom, JSON Feed, CDF) and prints it as one JSON line.\n"
                "usage: racewatch parse [--content-type T] [--base URL] FILE\n"
@@ -33,6 +35,7 @@ int RunParse(int argc, char** argv) {
   const auto convert = [&options](std::string_view bytes, std::string_view name, std::string* out) {
     auto feed = ingest::ParseFeed(bytes, options);
     if (!feed.ok()) return feed.status();
+    if (bytes.size() > kLargeBytes) out->reserve(out->size() + bytes.size() + bytes.size() / 16);  // spares doubling
     ingest::AppendFeedJson(*feed, name, out);
     return base::Status::Ok();
   };

@@ -20,7 +20,7 @@ struct NamedZone {
 };
 constexpr auto kZones = std::to_array<NamedZone>({
     {"gmt", 0}, {"utc", 0}, {"ut", 0}, {"z", 0}, {"zulu", 0}, {"wet", 0}, {"west", 60}, {"bst", 60}, {"cet", 60},
-    {"mez", 60}, {"cest", 120}, {"mesz", 120}, {"eet", 120}, {"eest", 180}, {"sast", 120}, {"msk", 180}, {"trt", 180},
+    {"mez", 60}, {"met", 60}, {"cest", 120}, {"mesz", 120}, {"eet", 120}, {"eest", 180}, {"sast", 120}, {"msk", 180}, {"trt", 180},
     {"gst", 240}, {"pkt", 300}, {"ist", 330}, {"wib", 420}, {"ict", 420}, {"hkt", 480}, {"sgt", 480}, {"pht", 480},
     {"awst", 480}, {"jst", 540}, {"kst", 540}, {"acst", 570}, {"acdt", 630}, {"aest", 600}, {"aedt", 660}, {"nzst", 720},
     {"nzdt", 780}, {"est", -300}, {"edt", -240}, {"et", -300}, {"cst", -360}, {"cdt", -300}, {"ct", -360},
@@ -138,7 +138,10 @@ class DateReader {
   void ReadNumber() {
     const size_t digits = CountDigits();
     const char before = at_ > 0 ? text_[at_ - 1] : '\0';
-    if (digits <= 2 && Peek(digits) == ':' && IsDigit(Peek(digits + 1)) && !fields_.has_time) return ReadTime();
+    if (digits <= 2 && Peek(digits) == ':' && IsDigit(Peek(digits + 1)) && !fields_.has_time) return ReadTime(':');
+    // 09.15.00 behind a named month is a time: nothing else has dots there.
+    if (fields_.month > 0 && count_ >= 2 && digits <= 2 && Peek(digits) == '.' && IsDigit(Peek(digits + 1)) && !fields_.has_time)
+      return ReadTime('.');
     if (count_ == 1 && numbers_[0].digits == 8 && (digits == 6 || digits == 4) && !fields_.has_time) return ReadCompactTime(digits);
     if (digits == 14 && count_ == 0) {
       Push({TakeDigits(8), 8, before});
@@ -152,12 +155,12 @@ class DateReader {
     if (count_ < numbers_.size()) numbers_[count_++] = number;
   }
 
-  void ReadTime() {
+  void ReadTime(char separator) {
     fields_.has_time = true;
     fields_.hour = TakeDigits(2);
     ++at_;
     fields_.minute = TakeDigits(2);
-    if (Peek() != ':' || !IsDigit(Peek(1))) return;
+    if (Peek() != separator || !IsDigit(Peek(1))) return;
     ++at_;
     fields_.second = TakeDigits(2);
     fields_.has_seconds = true;
@@ -226,7 +229,7 @@ class DateReader {
       fields_.half = word[0] == 'a' ? 1 : 2;
     } else if (word == "noon" || word == "midday") {
       fields_.half = 2;
-    } else if (const NamedZone* zone = fields_.has_time ? FindZone(word) : nullptr) {
+    } else if (const NamedZone* zone = fields_.has_time || count_ >= 3 ? FindZone(word) : nullptr) {
       fields_.zone_minutes = zone->minutes;
     } else if (word == "tháng" || word == "thg") {
       month_follows_ = true;
@@ -311,6 +314,12 @@ class DateReader {
     fields_.year = FullYear(numbers_[year]);
     const size_t day = year == 0 ? 1 : 0;
     fields_.day = day < count_ ? numbers_[day].value : 1;
+    const size_t clock = std::max(day, year) + 1;  // 03 Nov 2026 0915
+    if (!fields_.has_time && clock < count_ && numbers_[clock].digits == 4) {
+      fields_.has_time = true;
+      fields_.hour = numbers_[clock].value / 100;
+      fields_.minute = numbers_[clock].value % 100;
+    }
     return true;
   }
 
@@ -344,9 +353,15 @@ class DateReader {
     return true;
   }
 
-  // 3.11.2026 is day first; 11/3/2026 is month first unless that cannot be.
+  // 3.11.2026 is day first; 11/3/2026 is month first unless that cannot be; 26-11-03 is ISO with a short year.
   bool DecideYearLast() {
     if (count_ < 3) return false;
+    if (numbers_[1].before == '-' && numbers_[2].digits == 2 && numbers_[0].digits == 2) {
+      fields_.year = FullYear(numbers_[0]);
+      fields_.month = numbers_[1].value;
+      fields_.day = numbers_[2].value;
+      return true;
+    }
     fields_.year = FullYear(numbers_[2]);
     const bool month_first = numbers_[1].before == '/' && numbers_[0].value <= 12;
     fields_.month = numbers_[month_first ? 0 : 1].value;

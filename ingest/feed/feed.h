@@ -59,7 +59,7 @@ struct FeedEntry {
   std::string author;
   std::string summary;
   std::string content;
-  std::string language;  // from xml:lang, dc:language or the feed, as spelt there
+  std::string language;  // the entry's own (xml:lang, dc:language), as spelt there; else see Feed::language
   std::vector<std::string> categories;
   std::vector<FeedEnclosure> enclosures;
   FeedSource source;
