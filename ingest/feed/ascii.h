@@ -1,7 +1,7 @@
 // Character helpers of the feed room: locale-free, branch-light, for scanning markup byte by byte.
 #pragma once
 
-#include <cstring>
+#include <cstddef>
 #include <string_view>
 
 namespace racewatch::ingest::feed {
@@ -43,24 +43,6 @@ constexpr bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
 
 constexpr bool StartsWithIgnoreCase(std::string_view s, std::string_view prefix) {
   return s.size() >= prefix.size() && EqualsIgnoreCase(s.substr(0, prefix.size()), prefix);
-}
-
-// Position of `c` at or after `from`, or s.size() when there is none.
-inline size_t FindByte(std::string_view s, char c, size_t from) {
-  if (from >= s.size()) return s.size();
-  const void* hit = std::memchr(s.data() + from, c, s.size() - from);
-  return hit ? static_cast<size_t>(static_cast<const char*>(hit) - s.data()) : s.size();
-}
-
-// Position of `needle` at or after `from`, or s.size() when there is none; `rare` is the byte of the needle,
-// at offset `rare_at`, that memchr looks for.
-inline size_t FindMark(std::string_view s, std::string_view needle, size_t rare_at, size_t from) {
-  for (size_t at = from + rare_at; at < s.size(); ++at) {
-    at = FindByte(s, needle[rare_at], at);
-    if (at >= s.size()) break;
-    if (s.compare(at - rare_at, needle.size(), needle) == 0) return at - rare_at;
-  }
-  return s.size();
 }
 
 }  // namespace racewatch::ingest::feed

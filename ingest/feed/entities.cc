@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "ingest/feed/ascii.h"
+#include "ingest/feed/byte_scan.h"
 #include "ingest/feed/entities_table.h"
 
 namespace racewatch::ingest::feed {
@@ -43,6 +45,16 @@ size_t DecodeNumeric(std::string_view text, std::string* out) {
   return at < text.size() && text[at] == ';' ? at + 1 : at;
 }
 
+// lt, gt, amp and quot, which are nearly all there is: the length and the character, or 0.
+size_t DecodePlain(std::string_view text, char* character) {
+  const auto is = [text](size_t i, char c) { return i < text.size() && text[i] == c; };
+  if (is(1, 'l') && is(2, 't') && is(3, ';')) return *character = '<', 4;
+  if (is(1, 'g') && is(2, 't') && is(3, ';')) return *character = '>', 4;
+  if (is(1, 'a') && is(2, 'm') && is(3, 'p') && is(4, ';')) return *character = '&', 5;
+  if (is(1, 'q') && is(2, 'u') && is(3, 'o') && is(4, 't') && is(5, ';')) return *character = '"', 6;
+  return 0;
+}
+
 }  // namespace
 
 void AppendCodePoint(uint32_t c, std::string* out) {
@@ -78,23 +90,8 @@ std::string_view NamedCharacter(std::string_view name) {
 size_t DecodeReference(std::string_view text, const DtdEntities* dtd, std::string* out) {
   if (text.size() < 3) return 0;
   if (text[1] == '#') return DecodeNumeric(text, out);
-  // The five of XML, which are nearly all there is.
-  const auto is = [text](size_t i, char c) { return i < text.size() && text[i] == c; };
-  switch (text[1]) {
-    case 'l':
-      if (is(2, 't') && is(3, ';')) return out->push_back('<'), 4;
-      break;
-    case 'g':
-      if (is(2, 't') && is(3, ';')) return out->push_back('>'), 4;
-      break;
-    case 'a':
-      if (is(2, 'm') && is(3, 'p') && is(4, ';')) return out->push_back('&'), 5;
-      break;
-    case 'q':
-      if (is(2, 'u') && is(3, 'o') && is(4, 't') && is(5, ';')) return out->push_back('"'), 6;
-      break;
-    default: break;
-  }
+  char plain = 0;
+  if (const size_t length = DecodePlain(text, &plain); length > 0) return out->push_back(plain), length;
   size_t end = 1;
   while (end < text.size() && end <= kNameBytesMax && (IsAlnum(text[end]) || text[end] == '_' || text[end] == '.' || text[end] == '-')) ++end;
   if (end == 1 || end >= text.size() || text[end] != ';') return 0;
@@ -106,16 +103,34 @@ size_t DecodeReference(std::string_view text, const DtdEntities* dtd, std::strin
   return end + 1;
 }
 
+// The four of XML that make up escaped markup are written in place, since they only shrink; everything else takes the
+// general way.
 void AppendDecoded(std::string_view text, const DtdEntities* dtd, std::string* out) {
-  size_t at = 0;
-  while (at < text.size()) {
+  size_t filled = out->size();
+  out->resize(filled + text.size());
+  std::string other;
+  for (size_t at = 0; at < text.size();) {
     const size_t amp = FindByte(text, '&', at);
-    out->append(text, at, amp - at);
-    if (amp >= text.size()) return;
-    const size_t length = DecodeReference(text.substr(amp), dtd, out);
-    if (length == 0) out->push_back('&');
+    std::memcpy(out->data() + filled, text.data() + at, amp - at);
+    filled += amp - at;
+    if (amp >= text.size()) break;
+    char plain = 0;
+    size_t length = DecodePlain(text.substr(amp), &plain);
+    if (length > 0) {
+      (*out)[filled++] = plain;
+      at = amp + length;
+      continue;
+    }
+    other.clear();
+    length = DecodeReference(text.substr(amp), dtd, &other);
+    if (length == 0) other.push_back('&');
     at = amp + std::max<size_t>(length, 1);
+    const size_t needed = filled + other.size() + (text.size() - at);
+    if (needed > out->size()) out->resize(needed + needed / 8);
+    std::memcpy(out->data() + filled, other.data(), other.size());
+    filled += other.size();
   }
+  out->resize(filled);
 }
 
 void AppendEscaped(std::string_view text, std::string* out) {

@@ -1,6 +1,5 @@
 #include "ingest/feed/feed_json.h"
 
-#include <array>
 #include <optional>
 
 #include "ingest/feed/byte_scan.h"
@@ -8,19 +7,6 @@
 
 namespace racewatch::ingest {
 namespace {
-
-// For each byte: 0 stands as it is, 'u' needs \u00XX, else the letter behind the backslash.
-constexpr std::array<char, 256> MakeEscapes() {
-  std::array<char, 256> table{};
-  for (size_t c = 0; c < 0x20; ++c) table[c] = 'u';
-  table['\n'] = 'n';
-  table['\r'] = 'r';
-  table['\t'] = 't';
-  table['"'] = '"';
-  table['\\'] = '\\';
-  return table;
-}
-constexpr std::array<char, 256> kEscapes = MakeEscapes();
 
 // Writes members of one JSON object; absent values are skipped.
 class ObjectWriter {
@@ -105,21 +91,8 @@ void AppendEntry(const FeedEntry& entry, std::string* out) {
 }  // namespace
 
 void AppendJsonString(std::string_view text, std::string* out) {
-  static constexpr char kHex[] = "0123456789abcdef";
   out->push_back('"');
-  size_t kept = 0;
-  for (size_t at = feed::FindJsonSpecial(text, 0); at < text.size(); at = feed::FindJsonSpecial(text, at + 1)) {
-    const char escape = kEscapes[static_cast<unsigned char>(text[at])];
-    out->append(text, kept, at - kept);
-    kept = at + 1;
-    out->push_back('\\');
-    out->push_back(escape);
-    if (escape != 'u') continue;
-    out->append("00");
-    out->push_back(kHex[static_cast<unsigned char>(text[at]) >> 4]);
-    out->push_back(kHex[static_cast<unsigned char>(text[at]) & 15]);
-  }
-  out->append(text, kept, text.size() - kept);
+  feed::AppendJsonEscaped(text, out);
   out->push_back('"');
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "ingest/feed/ascii.h"
+#include "ingest/feed/byte_scan.h"
 
 namespace racewatch::ingest::feed {
 namespace {
@@ -44,17 +45,12 @@ HtmlTag ReadHtmlTag(std::string_view html, size_t at) {
   while (i < html.size() && (IsAlnum(html[i]) || html[i] == ':' || html[i] == '-' || html[i] == '_')) ++i;
   tag.name = html.substr(name, i - name);
   const size_t rest = i;
-  const size_t limit = std::min(html.size(), at + kTagBytesMax);
-  while (i < limit && html[i] != '>') {
+  const std::string_view seen = html.substr(0, std::min(html.size(), at + kTagBytesMax));
+  for (i = FindTagByte(seen, i); i < seen.size() && html[i] != '>'; i = FindTagByte(seen, i + 1)) {
     if (html[i] == '<') return HtmlTag();  // no tag goes over another
-    if ((html[i] == '"' || html[i] == '\'') && i > rest && (html[i - 1] == '=' || IsSpace(html[i - 1]))) {
-      const size_t close = FindByte(html.substr(0, limit), html[i], i + 1);
-      if (close >= limit) break;
-      i = close;
-    }
-    ++i;
+    if (i > rest && (html[i - 1] == '=' || IsSpace(html[i - 1]))) i = FindByte(seen, html[i], i + 1);
   }
-  if (i >= limit || html[i] != '>') return HtmlTag();
+  if (i >= seen.size()) return HtmlTag();
   tag.self_closing = i > rest && html[i - 1] == '/';
   tag.attributes = Trim(html.substr(rest, i - rest - (tag.self_closing ? 1 : 0)));
   tag.length = i + 1 - at;

@@ -1,6 +1,7 @@
 #include "ingest/feed/sanitise.h"
 
 #include "ingest/feed/ascii.h"
+#include "ingest/feed/byte_scan.h"
 #include "ingest/feed/entities.h"
 #include "ingest/feed/html_scan.h"
 #include "ingest/feed/links.h"

@@ -1,6 +1,7 @@
 #include "ingest/feed/text_reader.h"
 
 #include "ingest/feed/ascii.h"
+#include "ingest/feed/byte_scan.h"
 
 namespace racewatch::ingest::feed {
 namespace {

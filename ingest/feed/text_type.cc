@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ingest/feed/ascii.h"
+#include "ingest/feed/byte_scan.h"
 #include "ingest/feed/html_scan.h"
 #include "ingest/feed/html_text.h"
 #include "ingest/feed/sanitise.h"

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "ingest/feed/ascii.h"
+#include "ingest/feed/byte_scan.h"
 
 namespace racewatch::ingest::feed {
 namespace {
