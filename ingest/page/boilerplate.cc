@@ -37,7 +37,7 @@ constexpr HintWord kWords[] = {
     {"donation", kFurniture}, {"noprint", kFurniture},
     {"copyright", kFurniture}, {"disclaimer", kFurniture}, {"ticker", kFurniture}, {"carousel", kFurniture},
     {"jp-relatedposts", kFurniture}, {"morestories", kFurniture}, {"readmore", kFurniture}, {"upsell", kFurniture},
-    {"cta", kFurniture}, {"mailchimp", kFurniture}, {"hubspot", kFurniture},
+    {"tweet", kFurniture}, {"instagram", kFurniture}, {"tiktok", kFurniture}, {"cta", kFurniture}, {"mailchimp", kFurniture}, {"hubspot", kFurniture},
     {"comments", kComments}, {"comment", kComments}, {"disqus", kComments}, {"respond", kComments},
     {"commentlist", kComments}, {"replies", kComments},
     {"article", kContent}, {"content", kContent}, {"entry", kContent}, {"post", kContent}, {"story", kContent},
@@ -224,6 +224,15 @@ bool IsFurnitureLine(std::string_view text) {
   for (const std::string_view start : kFurnitureStarts)
     if (key.starts_with(start)) return true;
   return IsReadingTime(key);
+}
+
+bool IsPointer(std::string_view text) {
+  for (const std::string_view start :
+       {"also read", "see also", "read also", "read more", "read next", "related", "read:", "more:", "more on", "more from", "don't miss",
+        "learn more", "see more", "you may also", "watch:", "click here", "further reading", "recommended", "lesen sie auch", "lire aussi",
+        "leer también", "leia também", "leggi anche", "читайте также", "延伸阅读", "延伸閱讀", "相关阅读", "相關閱讀", "推荐阅读"})
+    if (StartsWithIgnoreCase(text, start)) return true;
+  return false;
 }
 
 bool EndsArticle(std::string_view text) {

@@ -26,4 +26,7 @@ bool IsFurnitureLine(std::string_view text);
 // A line after which the article is over: "Related articles", "Comments", "About the author".
 bool EndsArticle(std::string_view text);
 
+// Starts like a pointer to another article: "Also read: …", "See also …". Meant for lines that are mostly a link.
+bool IsPointer(std::string_view text);
+
 }  // namespace racewatch::ingest::page

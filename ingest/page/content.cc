@@ -13,6 +13,8 @@ namespace {
 // the name is about something else ("has-sidebar", a popup that is the page).
 constexpr double kFurnitureShareMax = 0.4;
 constexpr double kCommentsShareMax = 0.9;
+// "Related articles" ends the article only behind this share of its words; before, it is a box inside.
+constexpr double kEndsAfterShare = 0.6;
 // When hiding leaves less of the weight than this, the page's names do not mean what they say.
 constexpr double kLeftShareMin = 0.3;
 // Descend into a child that holds at least this share of the weight found so far.
@@ -136,6 +138,8 @@ class Chooser {
     if (block.hidden) return false;
     const std::string_view text = blocks_.Text(block);
     const double links = LinkShare(block);
+    if (block.tag == Tag::kFigcaption) return false;
+    if (links > 0.3 && block.words < 40 && IsPointer(text)) return false;
     if (links > 0.9 && block.words < 30 && !IsHeading(block.tag)) return false;
     if (links > 0.5 && block.words < 8 && !IsHeading(block.tag)) return false;
     return !IsFurnitureLine(text);
@@ -144,10 +148,12 @@ class Chooser {
   std::string Emit(uint32_t top) {
     const uint32_t end = tree_.nodes[top].end;
     std::vector<const Block*> kept;
-    size_t words = 0;
+    size_t words = 0, all_words = 0;
+    for (const Block& block : blocks_.list)
+      if (block.first >= top && block.first < end && Keeps(block)) all_words += block.words;
     for (const Block& block : blocks_.list) {
       if (block.first < top || block.first >= end) continue;
-      if (EndsArticle(blocks_.Text(block)) && words > 150) break;
+      if (words > 150 && words > all_words * kEndsAfterShare && EndsArticle(blocks_.Text(block))) break;
       if (!Keeps(block)) continue;
       if (words < 60 && IsTitle(blocks_.Text(block))) continue;
       kept.push_back(&block);
