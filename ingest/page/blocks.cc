@@ -9,7 +9,8 @@ namespace {
 
 class BlockReader {
  public:
-  BlockReader(const Tree& tree, Blocks* blocks) : tree_(tree), blocks_(*blocks) {
+  BlockReader(const Tree& tree, bool with_noscript, Blocks* blocks)
+      : tree_(tree), with_noscript_(with_noscript), blocks_(*blocks) {
     blocks_.text.clear();
     blocks_.list.clear();
   }
@@ -27,7 +28,7 @@ class BlockReader {
       if (i >= link_end_) link_end_ = 0;
       if (n.tag == Tag::kText) {
         AddText(i, block_node);
-      } else if (TagBits(n.tag) & tag_bits::kSilent || IsFootnoteMark(i)) {
+      } else if (IsSilent(n.tag) || IsFootnoteMark(i)) {
         if (IsBlock(n.tag)) CloseLine();
         i = n.end;
         continue;
@@ -45,6 +46,10 @@ class BlockReader {
   }
 
  private:
+  bool IsSilent(Tag tag) const {
+    return (TagBits(tag) & tag_bits::kSilent) && !(with_noscript_ && tag == Tag::kNoscript);
+  }
+
   // <sup><a href="#fn3">3</a></sup>
   bool IsFootnoteMark(uint32_t i) const {
     const Node& n = tree_.nodes[i];
@@ -88,6 +93,7 @@ class BlockReader {
   uint32_t Size() const { return static_cast<uint32_t>(blocks_.text.size()); }
 
   const Tree& tree_;
+  const bool with_noscript_;
   Blocks& blocks_;
   uint32_t link_end_ = 0;
   bool open_ = false;
@@ -96,6 +102,8 @@ class BlockReader {
 
 }  // namespace
 
-void ReadBlocks(const Tree& tree, uint32_t root, Blocks* blocks) { BlockReader(tree, blocks).Read(root); }
+void ReadBlocks(const Tree& tree, uint32_t root, Blocks* blocks, bool with_noscript) {
+  BlockReader(tree, with_noscript, blocks).Read(root);
+}
 
 }  // namespace racewatch::ingest::page

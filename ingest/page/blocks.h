@@ -32,7 +32,7 @@ struct Blocks {
   }
 };
 
-// Reads the blocks below `root`.
-void ReadBlocks(const Tree& tree, uint32_t root, Blocks* blocks);
+// Reads the blocks below `root`; what stands in <noscript> only when asked.
+void ReadBlocks(const Tree& tree, uint32_t root, Blocks* blocks, bool with_noscript = false);
 
 }  // namespace racewatch::ingest::page

@@ -94,7 +94,7 @@ std::vector<Piece> Cut(std::string_view text) {
 
 class DateReader {
  public:
-  explicit DateReader(std::string_view text) : pieces_(Cut(text)) {}
+  DateReader(std::string_view text, bool day_first) : pieces_(Cut(text)), day_first_(day_first) {}
 
   std::optional<PageTime> Read() {
     for (size_t i = 0; i < pieces_.size(); ++i) {
@@ -148,7 +148,7 @@ class DateReader {
     if (!Number(i + 2, 1, 2) || !Number(i + 4, 4, 4)) return 0;
     if (Mark(i + 1, ".") && Mark(i + 3, ".")) return Set(Value(i + 4), Value(i + 2), Value(i), 5);
     if ((Mark(i + 1, "/") && Mark(i + 3, "/")) || (Mark(i + 1, "-") && Mark(i + 3, "-"))) {
-      const bool day_first = Value(i) > 12;
+      const bool day_first = Value(i) > 12 || (day_first_ && Value(i + 2) <= 12);
       return Set(Value(i + 4), day_first ? Value(i + 2) : Value(i), day_first ? Value(i) : Value(i + 2), 5);
     }
     return 0;
@@ -218,6 +218,7 @@ class DateReader {
   }
 
   std::vector<Piece> pieces_;
+  bool day_first_;
   int year_ = 0, month_ = 0, day_ = 0;
 };
 
@@ -235,11 +236,17 @@ std::optional<PageTime> ParseEpoch(std::string_view text) {
 
 }  // namespace
 
-std::optional<PageTime> ParseDate(std::string_view text) {
+std::optional<PageTime> ParseDate(std::string_view text, bool day_first) {
   text = Trim(text);
   if (auto epoch = ParseEpoch(text)) return epoch;
   text = text.substr(0, kDateTextMax);
-  return DateReader(text).Read();
+  return DateReader(text, day_first).Read();
+}
+
+bool WritesDayFirst(std::string_view language) {
+  const std::string lower = LowerAscii(language);
+  if (lower.empty() || lower == "en" || lower == "en-us" || lower.starts_with("zh") || lower.starts_with("ja")) return false;
+  return true;
 }
 
 std::optional<PageTime> DateFromUrl(std::string_view url) {
@@ -251,7 +258,7 @@ std::optional<PageTime> DateFromUrl(std::string_view url) {
     size_t digits = 0;
     while (digits < rest.size() && IsDigit(rest[digits])) ++digits;
     if (digits != 4 && digits != 8) continue;
-    auto time = DateReader(rest).Read();
+    auto time = DateReader(rest, false).Read();
     if (!time) continue;
     time->precision = PagePrecision::kDay;
     time->from_url = true;

@@ -10,8 +10,11 @@
 namespace racewatch::ingest::page {
 
 // The first date in `text`, nothing when there is none, when it does not exist in the calendar or lies outside
-// 1990–2099. `1/2/2026` is read as month/day (US), `1.2.2026` as day.month.
-std::optional<PageTime> ParseDate(std::string_view text);
+// 1990–2099. `1.2.2026` is day.month; `1/2/2026` is month/day unless `day_first` or the numbers say otherwise.
+std::optional<PageTime> ParseDate(std::string_view text, bool day_first = false);
+
+// True when a page in `language` ("de", "en-gb") writes 1/2/2026 for the first of February.
+bool WritesDayFirst(std::string_view language);
 
 // A full date in the path of `url`: /2026/03/14/, /2026-03-14-title, /20260314/, /2026/mar/14/.
 std::optional<PageTime> DateFromUrl(std::string_view url);

@@ -12,13 +12,18 @@
 namespace racewatch::ingest::page {
 namespace {
 
+// How much a heading must share with the document's titles: one of several, and the only one.
+constexpr double kSharedWords = 0.5;
+constexpr double kSharedWordsLone = 0.2;
+
 bool OneOf(std::string_view value, std::initializer_list<std::string_view> lower) {
   return std::any_of(lower.begin(), lower.end(), [&](std::string_view one) { return EqualsIgnoreCase(value, one); });
 }
 
 // Everything the markup offers, in the order it is trusted (smaller rank first).
 struct Offers {
-  std::string title_tag, og_title, h1, h1_marked, jsonld_title;
+  std::string title_tag, og_title;
+  std::vector<std::string> h1s;
   std::vector<std::pair<int, std::string>> authors, published, modified;
   std::string site, language, canonical, og_url, section, description, base;
   bool og_article = false;
@@ -112,12 +117,7 @@ class Collector {
   void Heading(uint32_t i) {
     if (++headings_ > 8) return;
     const std::string text = TextBelow(tree_, i, 600);
-    if (text.empty()) return;
-    if (offers_.h1.empty()) offers_.h1 = text;
-    const std::string_view name = tree_.Get(i, Attr::kClass);
-    const bool marked = ContainsIgnoreCase(name, "title") || ContainsIgnoreCase(name, "headline") ||
-                        EqualsIgnoreCase(tree_.Get(i, Attr::kItemprop), "headline");
-    if (marked && offers_.h1_marked.empty()) offers_.h1_marked = text;
+    if (!text.empty()) offers_.h1s.push_back(text);
   }
 
   void Time(uint32_t i) {
@@ -224,17 +224,45 @@ std::string WithoutSite(const std::string& title, std::string_view site) {
   return head.empty() ? title : is_site ? WithoutSite(head, site) : head;
 }
 
-std::string ChooseTitle(const Offers& offers, const JsonLdArticle& jsonld, std::string_view site) {
-  const auto tag_words = Words(offers.title_tag), og_words = Words(offers.og_title);
-  // A heading that the document's own title repeats is the article's headline, as readers see it.
-  for (const std::string* h1 : {&offers.h1_marked, &offers.h1}) {
-    const auto words = Words(*h1);
-    if (words.size() >= 2 && (ContainsRun(tag_words, words) || ContainsRun(og_words, words))) return *h1;
+// A heading that is the site's name: it is that, or the shorter part of a document title cut at a mark.
+bool NamesSite(const std::vector<std::string>& heading, const Offers& offers, std::string_view site) {
+  if (ContainsRun(Words(site), heading)) return true;
+  for (const std::string* title : {&offers.title_tag, &offers.og_title}) {
+    const auto words = Words(*title);
+    const bool at_end = words.size() > heading.size() && std::equal(heading.rbegin(), heading.rend(), words.rbegin());
+    const bool at_start = words.size() > heading.size() && std::equal(heading.begin(), heading.end(), words.begin());
+    if ((at_end || at_start) && heading.size() * 2 < words.size() && heading.size() <= 4) return true;
   }
+  return false;
+}
+
+// Share of the heading's words that the document's titles hold too.
+double SharedWords(const std::vector<std::string>& heading, const Offers& offers) {
+  auto known = Words(offers.title_tag);
+  for (std::string& word : Words(offers.og_title)) known.push_back(std::move(word));
+  const auto hits = std::count_if(heading.begin(), heading.end(), [&](const std::string& word) {
+    return std::find(known.begin(), known.end(), word) != known.end();
+  });
+  return heading.empty() ? 0 : static_cast<double>(hits) / static_cast<double>(heading.size());
+}
+
+std::string ChooseTitle(const Offers& offers, const JsonLdArticle& jsonld, std::string_view site) {
+  // The heading that shares most with the document's own titles is the headline, as readers see it.
+  const std::string* best = nullptr;
+  double best_score = 0;
+  const double share_min = offers.h1s.size() == 1 ? kSharedWordsLone : kSharedWords;
+  for (const std::string& h1 : offers.h1s) {
+    const auto words = Words(h1);
+    const double share = SharedWords(words, offers), score = share * share * static_cast<double>(words.size());
+    if (words.empty() || share < share_min || score <= best_score || NamesSite(words, offers, site)) continue;
+    best = &h1;
+    best_score = score;
+  }
+  if (best) return *best;
   if (jsonld.is_article && Words(jsonld.headline).size() >= 2) return WithoutSite(jsonld.headline, site);
   if (!offers.og_title.empty()) return WithoutSite(offers.og_title, site);
   if (!offers.title_tag.empty()) return WithoutSite(offers.title_tag, site);
-  return offers.h1;
+  return offers.h1s.empty() ? std::string{} : offers.h1s.front();
 }
 
 std::string CleanAuthor(std::string name) {
@@ -267,10 +295,10 @@ std::string ChooseAuthor(Offers* offers, const JsonLdArticle& jsonld) {
   return all;
 }
 
-std::optional<PageTime> FirstDate(std::vector<std::pair<int, std::string>>* offers) {
+std::optional<PageTime> FirstDate(std::vector<std::pair<int, std::string>>* offers, bool day_first) {
   std::stable_sort(offers->begin(), offers->end(), [](auto& a, auto& b) { return a.first < b.first; });
   for (const auto& [rank, text] : *offers)
-    if (auto time = ParseDate(text)) return time;
+    if (auto time = ParseDate(text, day_first)) return time;
   return std::nullopt;
 }
 
@@ -317,10 +345,10 @@ void ReadMetadata(const Tree& tree, std::string_view url, JsonLdArticle* jsonld,
   page->language = !offers.language.empty() ? offers.language : LowerAscii(jsonld->language);
   std::replace(page->language.begin(), page->language.end(), '_', '-');
   for (PageFeedLink& feed : page->feeds) feed.url = AbsoluteUrl(base, feed.url);
-  page->modified = jsonld->modified ? jsonld->modified : FirstDate(&offers.modified);
-  page->published = jsonld->is_article && jsonld->published ? jsonld->published : FirstDate(&offers.published);
+  const bool day_first = WritesDayFirst(page->language);
+  page->modified = jsonld->modified ? jsonld->modified : FirstDate(&offers.modified, day_first);
+  page->published = jsonld->is_article && jsonld->published ? jsonld->published : FirstDate(&offers.published, day_first);
   if (!page->published) page->published = jsonld->published;
-  if (!page->published) page->published = DateFromUrl(url.empty() ? std::string_view(page->canonical_url) : url);
 }
 
 }  // namespace racewatch::ingest::page

@@ -1,10 +1,13 @@
 #include "ingest/page/page_extractor.h"
 
 #include <string>
+#include <utility>
 
 #include "ingest/page/blocks.h"
+#include "ingest/page/byline.h"
 #include "ingest/page/charset.h"
 #include "ingest/page/content.h"
+#include "ingest/page/dates.h"
 #include "ingest/page/html_tree.h"
 #include "ingest/page/jsonld.h"
 #include "ingest/page/metadata.h"
@@ -37,6 +40,23 @@ bool IsXmlFeed(std::string_view text) {
          head.find("<urlset") != head.npos || head.find("<sitemapindex") != head.npos;
 }
 
+// Some sites put the whole article for readers without scripts into <noscript>.
+void ReadNoscript(Workspace* work, Page* result) {
+  page::Blocks blocks;
+  page::ReadBlocks(work->tree, work->tree.body, &blocks, /*with_noscript=*/true);
+  result->text = page::ArticleText(work->tree, result->title, &blocks);
+  if (!result->text.empty()) work->blocks = std::move(blocks);
+}
+
+// Fills what the markup left open: the visible byline, then a date in the address, then the date of the last change
+// (the page was out by then, and a page that hides its first date shows this one).
+void AddByline(page::Byline byline, std::string_view url, Page* result) {
+  if (result->author.empty()) result->author = std::move(byline.author);
+  if (!result->published) result->published = byline.published;
+  if (!result->published) result->published = page::DateFromUrl(url.empty() ? std::string_view(result->canonical_url) : url);
+  if (!result->published) result->published = result->modified;
+}
+
 }  // namespace
 
 base::Result<Page> ExtractPage(std::string_view bytes, const ExtractOptions& options) {
@@ -53,7 +73,9 @@ base::Result<Page> ExtractPage(std::string_view bytes, const ExtractOptions& opt
   page::JsonLdArticle jsonld;
   page::ReadMetadata(work.tree, options.url, &jsonld, &result);
   page::ReadBlocks(work.tree, work.tree.body, &work.blocks);
+  AddByline(page::ReadByline(work.blocks, result.title, page::WritesDayFirst(result.language)), options.url, &result);
   result.text = page::ArticleText(work.tree, result.title, &work.blocks);
+  if (result.text.empty()) ReadNoscript(&work, &result);
   page::RecogniseWalls(work.tree, work.blocks, jsonld, options.url, &result);
   if (work.tree.nodes.capacity() > kKeptNodesMax) work = Workspace{};
   return result;

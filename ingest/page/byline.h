@@ -1,0 +1,23 @@
+// Author and date as the reader sees them: short lines around the headline ("By Jane Doe", "March 14, 2026").
+// The last resort when the markup names neither. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ingest/page/blocks.h"
+#include "ingest/page/page.h"
+
+namespace racewatch::ingest::page {
+
+struct Byline {
+  std::string author;
+  std::optional<PageTime> published;
+};
+
+// Looks at the lines next to the headline `title`, first those below it. Empty when the headline is not found.
+// `day_first` as in ParseDate.
+Byline ReadByline(const Blocks& blocks, std::string_view title, bool day_first);
+
+}  // namespace racewatch::ingest::page
