@@ -164,21 +164,23 @@ void ConceptStream::Deeds(const ConceptRules& rules, std::vector<ConceptFeature>
     const Element& deed = elements_[i];
     if (deed.actor || deed.code == rules.say || deed.code == rules.passive || deed.code == rules.than) continue;
     const Element *before = nullptr, *earlier = nullptr, *after = nullptr;
-    bool passive = false, than = false;
+    bool passive = false, than = false, suffered = false, by = false;
     for (size_t j = i; j-- > 0;) {
-      if (elements_[j].code == rules.passive && !before) passive = true;
+      if (elements_[j].code == rules.passive) (before ? passive : suffered) = true;  // A 被 B deed; A 被 deed
       if (elements_[j].code == rules.than && before) than = true;
       if (!elements_[j].actor) continue;
       if (!before) before = &elements_[j];
       else if (!earlier) { earlier = &elements_[j]; break; }
     }
     for (size_t j = i + 1; j < elements_.size() && !after; ++j) {
-      if (elements_[j].code == rules.passive) passive = true;
+      if (elements_[j].code == rules.passive) by = true;
       if (elements_[j].actor) after = &elements_[j];
     }
     const Element *who = before, *whom = after;
     if (than && earlier) who = earlier, whom = before;
-    if (passive) std::swap(who, whom);
+    else if (passive && earlier) who = before, whom = earlier;
+    else if (by) std::swap(who, whom);
+    else if (suffered) who = nullptr, whom = before;
     if (!who && !whom) continue;
     const uint8_t a = who ? who->code : kNoClass, c = whom ? whom->code : kNoClass;
     const uint32_t low = std::min({who ? who->hit : deed.hit, whom ? whom->hit : deed.hit, deed.hit});

@@ -127,6 +127,20 @@ base::Status ReadLabelled(const std::string& path, bool own, std::vector<Labelle
   return base::Status::Ok();
 }
 
+void AddShortened(std::vector<LabelledDocument>* documents) {
+  constexpr size_t kShortBytes = 360;
+  const size_t count = documents->size();
+  for (size_t i = 0; i < count; ++i) {
+    if ((*documents)[i].own || (*documents)[i].relevant != 0 || (*documents)[i].text.size() < 2 * kShortBytes) continue;
+    LabelledDocument copy = (*documents)[i];
+    copy.derived = true;
+    size_t end = kShortBytes;
+    while (end > 0 && (static_cast<uint8_t>(copy.text[end]) & 0xC0) == 0x80) --end;
+    copy.text.resize(end);
+    documents->push_back(std::move(copy));
+  }
+}
+
 std::vector<uint32_t> Groups(const std::vector<LabelledDocument>& documents) {
   std::vector<uint32_t> parent(documents.size());
   std::iota(parent.begin(), parent.end(), 0u);

@@ -19,6 +19,7 @@ inline constexpr int8_t kMasked = -1;
 struct LabelledDocument {
   std::string id, title, text, language, outlet, family;
   bool own = false;        // written for the project
+  bool derived = false;    // a shortened copy made for training; never judged
   int8_t relevant = kMasked;                // 0, 1 or masked
   bool labelled = false;                    // themes, stance and lean below mean something
   std::array<int8_t, kThemeCount> themes{};  // 0, 1 or masked
@@ -28,6 +29,10 @@ struct LabelledDocument {
 
 // Appends the documents of `path`. NOT_FOUND, or INVALID_ARGUMENT `F:LINE: what`.
 base::Status ReadLabelled(const std::string& path, bool own, std::vector<LabelledDocument>* documents);
+
+// Appends the title and first sentences of every real text that is not relevant, as a summary feed would carry
+// it: our passages are short and mostly relevant, and without these short would look relevant.
+void AddShortened(std::vector<LabelledDocument>* documents);
 
 // Documents of one group never lie on two sides of a split: same outlet, equal title, or same family of
 // passages. Returns a group number per document.

@@ -53,10 +53,26 @@ Decision Decide(const Scores& scores, const Thresholds& thresholds) {
   return decision;
 }
 
+namespace {
+
+constexpr double kSlopeRidge = 8.0, kOffsetRidge = 1.0;
+
+// Log loss of (a, b) with the ridge.
+double PlattLoss(std::span<const Outcome> outcomes, double a, double b) {
+  double loss = kSlopeRidge * (a - 1) * (a - 1) / 2 + kOffsetRidge * b * b / 2;
+  for (const Outcome& o : outcomes) {
+    const double z = a * o.logit + b, margin = o.positive ? z : -z;
+    loss += margin > 0 ? std::log1p(std::exp(-margin)) : std::log1p(std::exp(margin)) - margin;
+  }
+  return loss;
+}
+
+}  // namespace
+
+// Newton's method with the step halved until the loss falls (Lin, Lin and Weng 2007).
 std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes) {
-  double a = 1, b = 0;
-  constexpr double kSlopeRidge = 8.0, kOffsetRidge = 1.0;
-  for (int iteration = 0; iteration < 50; ++iteration) {
+  double a = 1, b = 0, loss = PlattLoss(outcomes, a, b);
+  for (int iteration = 0; iteration < 100; ++iteration) {
     double ga = kSlopeRidge * (a - 1), gb = kOffsetRidge * b, haa = kSlopeRidge, hab = 0, hbb = kOffsetRidge;
     for (const Outcome& o : outcomes) {
       const double p = Sigmoid(a * o.logit + b), error = p - o.positive, weight = p * (1 - p);
@@ -68,9 +84,15 @@ std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes) {
     }
     const double determinant = haa * hbb - hab * hab;
     const double da = (hbb * ga - hab * gb) / determinant, db = (haa * gb - hab * ga) / determinant;
-    a -= da;
-    b -= db;
-    if (std::fabs(da) + std::fabs(db) < 1e-9) break;
+    double step = 1, next = PlattLoss(outcomes, a - da, b - db);
+    for (; next > loss && step > 1e-6; step /= 2, next = PlattLoss(outcomes, a - step * da, b - step * db)) {
+    }
+    if (next > loss) break;
+    const bool done = loss - next < 1e-10;
+    a -= step * da;
+    b -= step * db;
+    loss = next;
+    if (done) break;
   }
   return {static_cast<float>(std::max(a, 0.05)), static_cast<float>(b)};
 }

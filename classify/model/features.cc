@@ -1,15 +1,33 @@
 #include "classify/model/features.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <unordered_map>
 
 namespace racewatch::classify {
 
-float FeatureValue(Block block, uint32_t count, float scale) {
-  const auto n = static_cast<float>(count);
-  return scale * (block == Block::kCount ? std::log1p(n) : 1.0f + std::log(n));
+namespace {
+
+constexpr uint32_t kTabled = 256;
+
+// 1 + ln n, or ln(1 + n) for class counts; small n from a table, since tagging asks for nothing else.
+float Damped(bool class_count, uint32_t n) {
+  static const auto table = [] {
+    std::array<std::array<float, kTabled>, 2> t{};
+    for (uint32_t i = 1; i < kTabled; ++i) {
+      t[0][i] = 1.0f + std::log(static_cast<float>(i));
+      t[1][i] = std::log1p(static_cast<float>(i));
+    }
+    return t;
+  }();
+  if (n < kTabled) return table[class_count][n];
+  return class_count ? std::log1p(static_cast<float>(n)) : 1.0f + std::log(static_cast<float>(n));
 }
+
+}  // namespace
+
+float FeatureValue(Block block, uint32_t count, float scale) { return scale * Damped(block == Block::kCount, count); }
 
 DocumentFeatures ExtractFeatures(const LabelledDocument& document, const FoldTable& fold, const Lexicon& lexicon,
                                  const ConceptRules& rules, bool gate, Analysis* analysis) {
@@ -86,7 +104,7 @@ SparseMatrix BuildMatrix(const std::vector<DocumentFeatures>& features, const Vo
     for (size_t i = begin; i < x.column.size(); ++i) {
       const Block block = BlockOf(vocabulary.rows[x.column[i]].kind);
       const auto b = static_cast<size_t>(block);
-      const double norm = block == Block::kCount ? 1.0 : std::sqrt(squares[b] + kNormFloor);
+      const double norm = std::sqrt(squares[b] + kNormFloor);
       x.value[i] = static_cast<float>(x.value[i] * kBlockScale[b] / norm);
     }
     x.begin.push_back(static_cast<uint32_t>(x.column.size()));

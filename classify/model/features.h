@@ -1,6 +1,6 @@
 // Features of labelled documents as the trainer sees them, and the vocabulary that turns them into the rows
-// of a model. Values are (1 + ln count) x idf, scaled to length one within the n-grams and within the
-// concepts; class counts are ln(1 + count). Plain data; one thread.
+// of a model. Values are (1 + ln count) x idf, or ln(1 + count) for classes, scaled to length one within each
+// block, so that a title, a summary and a full text are read alike. Plain data; one thread.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ inline Block BlockOf(FeatureKind kind) {
 }
 
 // Weight of each block against the others, and what keeps the norm of a short text from being tiny.
-inline constexpr float kBlockScale[kBlocks] = {1.0f, 0.25f, 0.7f};
+inline constexpr float kBlockScale[kBlocks] = {1.0f, 1.0f, 0.5f};
 inline constexpr float kNormFloor = 1.0f;
 
 // Value of a feature that occurs `count` times, before the block's norm. `scale` is its idf times the block's weight.

@@ -98,7 +98,7 @@ void Reader::Normalise(const ModelTables& tables) {
   }
   float factor[kBlocks];
   for (size_t b = 0; b < kBlocks; ++b)
-    factor[b] = static_cast<float>(kBlockScale[b] / (b == static_cast<size_t>(Block::kCount) ? 1.0 : std::sqrt(squares[b])));
+    factor[b] = static_cast<float>(kBlockScale[b] / std::sqrt(squares[b]));
   for (RowHit& hit : rows) hit.value *= factor[static_cast<size_t>(block_of(hit.row))];
 }
 

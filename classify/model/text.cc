@@ -67,7 +67,9 @@ Kind Classify(uint32_t& c, const FoldTable& fold, ScriptCounts* scripts) {
   }
   if (c >= 0xFF01 && c <= 0xFF5E) {  // full width ASCII
     c -= 0xFEE0;
-    return kAscii[c];
+    const Kind kind = kAscii[c];
+    if (c >= 'A' && c <= 'Z') c += 32;
+    return kind;
   }
   if (IsIgnorable(c)) return Kind::kSkip;
   if (c >= 0x2000 && c < 0x3040 && c != 0x3005 && c != 0x3007) return Punctuation(c);

@@ -111,12 +111,12 @@ std::vector<Example> Trainer::WeightExamples(std::vector<Weighted> examples, siz
                       : kind == HeadKind::kPolar   ? options_.cost_polar
                                                    : options_.cost_side;
   std::map<std::string, double> outlet_size;
-  for (const Weighted& e : examples) outlet_size[documents_[e.document].outlet] += !documents_[e.document].own;
+  for (const Weighted& e : examples) outlet_size[documents_[e.document].outlet] += !documents_[e.document].own && !documents_[e.document].derived;
   std::vector<double> weight(examples.size());
   double real[2] = {}, own[2] = {};
   for (size_t i = 0; i < examples.size(); ++i) {
     const LabelledDocument& d = documents_[examples[i].document];
-    weight[i] = d.own ? 1.0 : std::min(1.0, std::sqrt(12.0 / outlet_size[d.outlet]));
+    weight[i] = d.own ? 1.0 : d.derived ? 0.3 : std::min(1.0, std::sqrt(12.0 / outlet_size[d.outlet]));
     (d.own ? own : real)[examples[i].positive] += weight[i];
   }
   std::map<std::pair<std::string, bool>, double> cell;
@@ -223,7 +223,7 @@ void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model
     std::vector<uint32_t> train, held;
     for (const uint32_t d : documents) {
       if (documents_[d].own || fold[d] != f) train.push_back(d);
-      else held.push_back(d);
+      else if (!documents_[d].derived) held.push_back(d);
     }
     if (held.empty() || train.empty()) continue;
     const TrainedModel part = Fit(train);

@@ -17,6 +17,7 @@ namespace {
 std::string Card(const TrainingData& data, const TrainOptions& options, const TrainedModel& model, const std::string& version) {
   size_t real = 0, own = 0, relevant = 0, chinese = 0;
   for (const LabelledDocument& d : data.documents) {
+    if (d.derived) continue;
     (d.own ? own : real) += 1;
     relevant += d.labelled;
     chinese += d.language == "zh";
@@ -51,6 +52,7 @@ base::Result<TrainingData> LoadTrainingData(const TrainingInputs& inputs) {
   for (const std::string& path : inputs.corpus) RW_RETURN_IF_ERROR(ReadLabelled(path, false, &data.documents));
   for (const std::string& path : inputs.own) RW_RETURN_IF_ERROR(ReadLabelled(path, true, &data.documents));
   if (data.documents.empty()) return base::InvalidArgument("train: no documents");
+  AddShortened(&data.documents);
   data.fold_pairs = TraditionalToSimplified();
   data.fold = FoldTable(data.fold_pairs);
   const std::string path = inputs.lexicon.empty() ? RACEWATCH_SOURCE_DIR "/classify/model/data/lexicon.tsv" : inputs.lexicon;
@@ -110,8 +112,10 @@ std::vector<Judged> CrossValidate(const TrainingData& data, const TrainOptions& 
   groups->clear();
   for (uint32_t f = 0; f < folds; ++f) {
     std::vector<uint32_t> train, held;
-    for (uint32_t i = 0; i < data.documents.size(); ++i)
-      (data.documents[i].own || fold[i] != f ? train : held).push_back(i);
+    for (uint32_t i = 0; i < data.documents.size(); ++i) {
+      if (data.documents[i].own || fold[i] != f) train.push_back(i);
+      else if (!data.documents[i].derived) held.push_back(i);
+    }
     const TrainedModel model = trainer.Train(train);
     const std::vector<Scores> scores = trainer.Predict(model, held);
     for (size_t i = 0; i < held.size(); ++i) {

@@ -1,0 +1,147 @@
+#include "classify/model/training.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "classify/model/model.h"
+
+namespace racewatch::classify {
+namespace {
+
+constexpr const char* kOwn = RACEWATCH_SOURCE_DIR "/classify/model/data/own_passages.jsonl";
+
+std::string Temporary(const std::string& name) {
+  return (std::filesystem::temp_directory_path() / ("racewatch_" + std::to_string(getpid()) + "_" + name)).string();
+}
+
+std::string Content(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream buffer;
+  buffer << in.rdbuf();
+  return buffer.str();
+}
+
+// A small training set: our passages, read as if they were real texts (an outlet each by family).
+TrainingInputs SmallInputs() {
+  TrainingInputs inputs;
+  inputs.corpus = {kOwn};
+  return inputs;
+}
+
+TrainOptions SmallOptions() {
+  TrainOptions options;
+  options.rows_max = 2000;
+  options.gate_rows_max = 500;
+  options.folds = 2;
+  return options;
+}
+
+TEST(Training, TwoTrainingsGiveTheSameBytes) {
+  const std::string a = Temporary("a.model"), b = Temporary("b.model");
+  const auto quiet = [](std::string_view) {};
+  ASSERT_TRUE(TrainModelFile(SmallInputs(), SmallOptions(), a, quiet).ok());
+  ASSERT_TRUE(TrainModelFile(SmallInputs(), SmallOptions(), b, quiet).ok());
+  const std::string first = Content(a);
+  EXPECT_GT(first.size(), 100000u);
+  EXPECT_TRUE(first == Content(b));
+  const auto model = Model::Load(a);
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  EXPECT_EQ((*model)->features(), 2000u);
+  std::filesystem::remove(a);
+  std::filesystem::remove(b);
+}
+
+TEST(Training, AMissingCorpusIsNamed) {
+  TrainingInputs inputs;
+  inputs.corpus = {"/nonexistent/corpus.jsonl"};
+  const auto data = LoadTrainingData(inputs);
+  ASSERT_FALSE(data.ok());
+  EXPECT_EQ(data.status().code(), base::Code::kNotFound);
+}
+
+TEST(ReadLabelled, NamesTheLineThatIsNotJson) {
+  const std::string path = Temporary("bad.jsonl");
+  std::ofstream(path) << R"({"title":"a","text":"b","labels":{"relevant":false}})" << "\n{oops\n";
+  std::vector<LabelledDocument> documents;
+  const base::Status status = ReadLabelled(path, false, &documents);
+  EXPECT_EQ(status.code(), base::Code::kInvalidArgument);
+  EXPECT_NE(status.message().find(path + ":2"), std::string::npos) << status.message();
+  std::filesystem::remove(path);
+}
+
+TEST(ReadLabelled, MasksWhatReadersDisagreeOn) {
+  const std::string path = Temporary("masked.jsonl");
+  std::ofstream(path) << R"({"title":"a","text":"b","unscored":["theme:markets","stance:china_parity","lean"],)"
+                      << R"("labels":{"relevant":true,"themes":["censorship"],"stance":{"ai_regulation":"against"},"lean":"us"}})" << "\n";
+  std::vector<LabelledDocument> documents;
+  ASSERT_TRUE(ReadLabelled(path, false, &documents).ok());
+  std::filesystem::remove(path);
+  ASSERT_EQ(documents.size(), 1u);
+  const LabelledDocument& d = documents[0];
+  EXPECT_EQ(d.themes[*base::IndexOf(base::kThemes, "markets")], kMasked);
+  EXPECT_EQ(d.themes[*base::IndexOf(base::kThemes, "censorship")], 1);
+  EXPECT_EQ(d.stance[0], kMasked);
+  EXPECT_EQ(d.stance[4], kAgainst);
+  EXPECT_EQ(d.lean, kMasked);
+}
+
+TEST(Folds, OutletsTitlesAndFamiliesStayTogether) {
+  std::vector<LabelledDocument> documents(6);
+  documents[0].outlet = documents[1].outlet = "a.example";
+  documents[1].title = "Same title";
+  documents[2].title = "same  TITLE";
+  documents[3].family = documents[4].family = "f";
+  for (size_t i = 0; i < documents.size(); ++i)
+    if (documents[i].title.empty()) documents[i].title = "t" + std::to_string(i);
+  const auto groups = Groups(documents);
+  EXPECT_EQ(groups[0], groups[1]);
+  EXPECT_EQ(groups[1], groups[2]);
+  EXPECT_EQ(groups[3], groups[4]);
+  EXPECT_EQ((std::set<uint32_t>(groups.begin(), groups.end())).size(), 3u);
+  const auto folds = AssignFolds(documents, groups, 3);
+  EXPECT_EQ(folds[0], folds[2]);
+  EXPECT_EQ(folds[3], folds[4]);
+}
+
+TEST(Logistic, SeparatesWhatCanBeSeparatedAndIsCalibratedByCost) {
+  SparseMatrix x;
+  x.columns = 2;
+  std::vector<Example> examples;
+  for (uint32_t i = 0; i < 40; ++i) {
+    x.column.push_back(i % 2);
+    x.value.push_back(1);
+    x.begin.push_back(i + 1);
+    examples.push_back({i, i % 2 == 0, 1.0});
+  }
+  const LinearHead head = FitLogistic(x, examples, 1);
+  EXPECT_GT(head.Logit(x, 0), 2);
+  EXPECT_LT(head.Logit(x, 1), -2);
+  EXPECT_NEAR(head.Logit(x, 0), -head.Logit(x, 1), 0.1);
+  // The optimum of L2-regularised logistic regression: w = sum of cost x (1 - p) over its examples.
+  const double p = 1 / (1 + std::exp(-head.Logit(x, 0)));
+  EXPECT_NEAR(head.weight[0], 20 * (1 - p), 0.05);
+}
+
+TEST(Platt, BringsTheMeanProbabilityToTheShareOfPositives) {
+  std::vector<Outcome> outcomes;
+  for (int i = 0; i < 2000; ++i) outcomes.push_back({static_cast<float>(i % 10) - 2.0f, i % 10 == 9 || i % 20 == 5 || i % 20 == 17});
+  const auto [slope, offset] = FitPlatt(outcomes);
+  double mean = 0;
+  for (const Outcome& o : outcomes) mean += Sigmoid(double{slope} * o.logit + offset) / 2000;
+  EXPECT_NEAR(mean, 0.2, 0.01);
+}
+
+TEST(ThresholdForF1, LiesBetweenTheClassesWhenTheyAreApart) {
+  std::vector<Scored> scored;
+  for (int i = 0; i < 300; ++i) scored.push_back({0.9, true}), scored.push_back({0.1, false});
+  EXPECT_NEAR(ThresholdForF1(scored), 0.5, 0.02);
+}
+
+}  // namespace
+}  // namespace racewatch::classify
