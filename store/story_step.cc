@@ -1,0 +1,267 @@
+#include "store/story_step.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "store/applier.h"
+#include "store/codec.h"
+#include "store/story/story_index.h"
+
+namespace racewatch::store {
+namespace {
+
+constexpr double kSimilarityScale = 10000;
+
+// Orders copies of one story; unknown dates after all known ones.
+std::pair<base::UnixMs, ArticleId> Order(base::UnixMs event_ms, const ArticleId& id) {
+  return {event_ms > 0 ? event_ms : std::numeric_limits<base::UnixMs>::max(), id};
+}
+
+// Stories have no slots of their own: alert rules count distinct stories over members.
+Contribution AsStory(Contribution what) {
+  what.live = false;
+  return what;
+}
+
+}  // namespace
+
+std::string StoryRow::Encode() const {
+  std::string out(1, 1);
+  out += IdBytes(lead);
+  AppendContribution(&out, counted);
+  AppendVarint(&out, articles);
+  return out;
+}
+
+base::Result<StoryRow> StoryRow::Decode(std::string_view bytes) {
+  Reader in(bytes);
+  StoryRow row;
+  const auto version = in.Big<uint8_t>();
+  const auto lead = IdFromBytes(in.Bytes(row.lead.size()));
+  row.counted = ReadContribution(&in);
+  row.articles = static_cast<uint32_t>(in.Varint());
+  if (!in.ok() || !in.done() || version != 1 || !lead) return base::DataLoss("story row: damaged");
+  row.lead = *lead;
+  return row;
+}
+
+std::string MemberRow::Encode() const {
+  std::string out{static_cast<char>(relation), static_cast<char>(kind)};
+  AppendVarint(&out, static_cast<uint64_t>(std::clamp(similarity, 0.0, 1.0) * kSimilarityScale + 0.5));
+  AppendSigned(&out, event_ms);
+  return out;
+}
+
+base::Result<MemberRow> MemberRow::Decode(std::string_view bytes) {
+  Reader in(bytes);
+  MemberRow row;
+  row.relation = in.Big<uint8_t>();
+  row.kind = in.Big<uint8_t>();
+  row.similarity = static_cast<double>(in.Varint()) / kSimilarityScale;
+  row.event_ms = in.Signed();
+  if (!in.ok() || !in.done()) return base::DataLoss("story member: damaged");
+  return row;
+}
+
+std::string StoryTimeKey(base::UnixMs event_ms, std::string_view story) {
+  std::string key;
+  AppendBig(&key, static_cast<uint64_t>(event_ms));
+  return key.append(story);
+}
+
+struct StoryStep::Impl {
+  Engine& engine;
+  const uint32_t window_articles;
+  std::unique_ptr<StoryIndex> index;
+
+  // Rows as left by the transaction being made.
+  struct Story {
+    bool found = false;
+    StoryRow row;
+    StoryRow before;
+    std::map<std::string, base::UnixMs> members;  // touched in this transaction
+  };
+  std::unordered_map<std::string, ArticleRow> articles;
+  std::map<std::string, Story> stories;
+
+  base::Status DoOne(const StoryWork& work, Batch* batch);
+  base::Result<Story*> FindStory(const std::string& id);
+  base::Status MoveLead(const std::string& story_id, const std::string& article, const ArticleRow& row, Story* story);
+  base::Status ElectLead(const std::string& story_id, Story* story);
+  void WriteStories(Batch* batch);
+};
+
+base::Result<StoryStep::Impl::Story*> StoryStep::Impl::FindStory(const std::string& id) {
+  const auto [at, is_new] = stories.try_emplace(id);
+  if (!is_new) return &at->second;
+  RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kStory, id));
+  if (stored) {
+    at->second.found = true;
+    RW_ASSIGN_OR_RETURN(at->second.row, StoryRow::Decode(*stored));
+    at->second.before = at->second.row;
+  }
+  return &at->second;
+}
+
+// The lead was revised and may no longer be the earliest: look at all members.
+base::Status StoryStep::Impl::ElectLead(const std::string& story_id, Story* story) {
+  std::map<std::string, base::UnixMs> members;
+  base::Status damage;
+  std::string end = story_id;
+  end.push_back('\xff');
+  end.append(17, '\xff');
+  RW_RETURN_IF_ERROR(engine.Scan(Table::kStoryMember, story_id, end, false, [&](auto key, auto value) {
+    if (!key.starts_with(story_id)) return false;
+    const auto member = MemberRow::Decode(value);
+    if (!member.ok()) return damage = member.status(), false;
+    members[std::string(key.substr(story_id.size()))] = member->event_ms;
+    return true;
+  }));
+  RW_RETURN_IF_ERROR(damage);
+  for (const auto& [id, event_ms] : story->members) members[id] = event_ms;
+  auto best = members.begin();
+  for (auto at = members.begin(); at != members.end(); ++at)
+    if (Order(at->second, *IdFromBytes(at->first)) < Order(best->second, *IdFromBytes(best->first))) best = at;
+  story->row.lead = *IdFromBytes(best->first);
+  if (const auto known = articles.find(best->first); known != articles.end()) {
+    story->row.counted = AsStory(known->second.counted);
+    return {};
+  }
+  RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kArticle, best->first));
+  if (!stored) return {};  // left with its frozen day: the story keeps what it counted as
+  RW_ASSIGN_OR_RETURN(const ArticleRow row, ArticleRow::Decode(*stored));
+  story->row.counted = AsStory(row.counted);
+  return {};
+}
+
+base::Status StoryStep::Impl::MoveLead(const std::string& story_id, const std::string& article, const ArticleRow& row,
+                                       Story* story) {
+  const ArticleId id = *IdFromBytes(article);
+  const bool first = story->row.articles == 1 && !story->found;
+  const auto mine = Order(row.counted.event.ms, id);
+  const auto leads = Order(story->row.counted.event.ms, story->row.lead);
+  if (first || mine < leads || (story->row.lead == id && mine == leads)) {
+    story->row.lead = id;
+    story->row.counted = AsStory(row.counted);
+    return {};
+  }
+  if (story->row.lead == id) return ElectLead(story_id, story);
+  return {};
+}
+
+base::Status StoryStep::Impl::DoOne(const StoryWork& work, Batch* batch) {
+  auto known = articles.find(work.article);
+  if (known == articles.end()) return {};  // gone with its frozen day before its turn came
+  ArticleRow& row = known->second;
+  StoryInput input;
+  const auto id = IdFromBytes(work.article);
+  if (!id) return base::DataLoss("story work: damaged id");
+  const std::string hex = FormatArticleId(*id);
+  input.id = hex;
+  input.title = work.title;
+  input.text = work.text;
+  input.url = work.url;
+  input.published_ms = work.published_ms;
+  input.publisher_family = work.publisher_family;
+  input.language = work.language;
+  const StoryDecision decision = index->Add(input);
+  if (std::string entry = index->EncodeEntry(decision.sequence); !entry.empty())
+    batch->Put(Table::kStoryEntry, SequenceKey(decision.sequence), std::move(entry));
+  if (decision.evicted) batch->Delete(Table::kStoryEntry, SequenceKey(*decision.evicted));
+  const bool joins = row.story.empty();
+  if (joins) {
+    const auto story = ParseArticleId(decision.story);
+    if (!story) return base::Internal("story index: '" + decision.story + "' is no article id");
+    row.story = IdBytes(*story);
+    batch->Put(Table::kArticle, work.article, row.Encode());
+  }
+  RW_ASSIGN_OR_RETURN(Story* story, FindStory(row.story));
+  MemberRow member{static_cast<uint8_t>(decision.relation), static_cast<uint8_t>(decision.kind), decision.similarity,
+                   row.counted.event.ms};
+  if (!joins) {  // how it came to its story stays as decided first
+    RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kStoryMember, row.story + work.article));
+    if (stored) {
+      RW_ASSIGN_OR_RETURN(const MemberRow before, MemberRow::Decode(*stored));
+      member.relation = before.relation;
+      member.kind = before.kind;
+      member.similarity = before.similarity;
+    }
+  }
+  batch->Put(Table::kStoryMember, row.story + work.article, member.Encode());
+  story->members[work.article] = member.event_ms;
+  if (joins) ++story->row.articles;
+  return MoveLead(row.story, work.article, row, story);
+}
+
+void StoryStep::Impl::WriteStories(Batch* batch) {
+  for (const auto& [id, story] : stories) {
+    const bool moved = !story.found || story.before.counted != story.row.counted;
+    if (moved) {
+      if (story.found) {
+        batch->Count({story.before.counted, Measure::kStories, -1, false});
+        batch->Delete(Table::kStoryTime, StoryTimeKey(story.before.counted.event.ms, id));
+      }
+      batch->Count({story.row.counted, Measure::kStories, 1, false});
+      batch->Put(Table::kStoryTime, StoryTimeKey(story.row.counted.event.ms, id), "");
+    }
+    batch->Put(Table::kStory, id, story.row.Encode());
+  }
+}
+
+StoryStep::StoryStep(Engine& engine, uint32_t window_articles)
+    : impl_(std::make_unique<Impl>(Impl{engine, window_articles, nullptr, {}, {}})) {}
+StoryStep::~StoryStep() = default;
+
+base::Status StoryStep::Restore() {
+  impl_->index = std::make_unique<StoryIndex>(StoryOptions{impl_->window_articles});
+  base::Status damage;
+  RW_RETURN_IF_ERROR(impl_->engine.Scan(Table::kStoryEntry, "", "", false, [&](auto key, auto value) {
+    Reader in(key);
+    damage = impl_->index->Restore(in.Big<uint64_t>(), value);
+    return damage.ok();
+  }));
+  return damage;
+}
+
+base::Result<size_t> StoryStep::Run(size_t work_max, const Claim& leader) {
+  std::vector<std::pair<std::string, StoryWork>> queue;
+  base::Status damage;
+  RW_RETURN_IF_ERROR(impl_->engine.Scan(Table::kStoryQueue, "", "", false, [&](auto key, auto value) {
+    auto work = StoryWork::Decode(value);
+    if (!work.ok()) return damage = work.status(), false;
+    queue.emplace_back(key, std::move(work).value());
+    return queue.size() < work_max;
+  }));
+  RW_RETURN_IF_ERROR(damage);
+  if (queue.empty()) return size_t{0};
+  impl_->articles.clear();
+  impl_->stories.clear();
+  std::vector<std::string_view> ids;
+  for (const auto& [key, work] : queue) ids.push_back(work.article);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  RW_ASSIGN_OR_RETURN(const auto rows, impl_->engine.MultiGet(Table::kArticle, ids));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (!rows[i]) continue;
+    RW_ASSIGN_OR_RETURN(impl_->articles[std::string(ids[i])], ArticleRow::Decode(*rows[i]));
+  }
+  Batch batch;
+  for (const auto& [key, work] : queue) {
+    RW_RETURN_IF_ERROR(impl_->DoOne(work, &batch));
+    batch.Delete(Table::kStoryQueue, key);
+  }
+  impl_->WriteStories(&batch);
+  batch.Require(leader);
+  RW_RETURN_IF_ERROR(impl_->engine.Commit(batch));
+  return queue.size();
+}
+
+size_t StoryStep::index_bytes() const { return impl_->index ? impl_->index->memory_bytes() : 0; }
+size_t StoryStep::index_articles() const { return impl_->index ? impl_->index->size() : 0; }
+
+}  // namespace racewatch::store

@@ -1,0 +1,56 @@
+// The story step: takes work off the story queue in order, asks the story index which story each article
+// belongs to, and commits members, the story's count (once, in the hour of its earliest copy, with that
+// copy's labels), the index entry and the queue's shortening in one transaction: exactly once. A revision
+// comes through the queue again and moves its story's count. One thread; engine and claim outlive it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "store/article_row.h"
+#include "store/engine.h"
+
+namespace racewatch::store {
+
+struct StoryRow {
+  ArticleId lead{};       // earliest copy by (published, id); unknown dates come last
+  Contribution counted;   // what the story adds, the lead's labels
+  uint32_t articles = 0;
+  std::string Encode() const;
+  static base::Result<StoryRow> Decode(std::string_view bytes);
+};
+
+struct MemberRow {
+  uint8_t relation = 0;  // StoryRelation
+  uint8_t kind = 0;      // StoryKind
+  double similarity = 0;
+  base::UnixMs event_ms = 0;
+  std::string Encode() const;
+  static base::Result<MemberRow> Decode(std::string_view bytes);
+};
+
+// Key in Table::kStoryTime; ascending by the earliest copy's time, unknown first.
+std::string StoryTimeKey(base::UnixMs event_ms, std::string_view story);
+
+class StoryStep {
+ public:
+  StoryStep(Engine& engine, uint32_t window_articles);
+  ~StoryStep();
+
+  // Loads the index from the kept entries; before the first Run and after a failed one.
+  base::Status Restore();
+
+  // Does at most `work_max` pieces of the queue in one transaction under `leader`; returns how many. 0: the
+  // queue is empty. After an error call Restore.
+  base::Result<size_t> Run(size_t work_max, const Claim& leader);
+
+  size_t index_bytes() const;
+  size_t index_articles() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace racewatch::store
