@@ -1,0 +1,276 @@
+#include "store/http_api.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "racewatch/v1/store_service.pb.h"
+#include "store/digest.h"
+#include "store/http_params.h"
+#include "store/page_files.h"
+
+namespace racewatch::store {
+namespace {
+
+using base::HttpRequest;
+using base::HttpResponse;
+
+constexpr auto kStreamWait = std::chrono::milliseconds(250);
+constexpr auto kStreamKeepAlive = std::chrono::seconds(15);
+constexpr size_t kStreamChunk = 100;
+
+const std::vector<Parameter> kSeriesParameters = {
+    {"series", "string", "One series, repeatable: theme=ID,language=CODE; all for every relevant article"},
+    {"theme", "string", "Theme of the one series wanted"},
+    {"target", "string", "Stance target of the one series wanted, with position"},
+    {"position", "string", "favor, against, neutral or unsure, with target"},
+    {"lean", "string", "us, china, neutral or unsure"},
+    {"language", "string", "en, zh, de, fr, es, ja, ru, pt, it, ko or other"},
+    {"publisher_group", "string", "us, china, europe or other"},
+    {"format", "string", "json (default) or csv"}};
+const std::vector<Parameter> kSpanParameters = {
+    {"window", "string", "hour (default), day or all"},
+    {"from", "string", "Inclusive: RFC 3339, a day or Unix seconds"},
+    {"to", "string", "Exclusive"}};
+const std::vector<Parameter> kFilterParameters = {
+    {"theme", "string", "Theme the article has"},   {"target", "string", "Stance target the article speaks to"},
+    {"position", "string", "Position it takes"},    {"lean", "string", "Its lean"},
+    {"language", "string", "Its language"},         {"publisher", "string", "Registrable domain of its publisher"},
+    {"text", "string", "Words that must all occur in title or text"},
+    {"relevant_only", "boolean", "Only articles on the race"},
+    {"from", "string", "Published at or after"},    {"to", "string", "Published before"}};
+const std::vector<Parameter> kPageParameters = {{"page_size", "integer", "Default 50, at most 500"},
+                                                {"page_token", "string", "next_page_token of the page before"}};
+const std::vector<Parameter> kStreamParameters = {
+    {"resume_token", "string", "Continue after this token; 0: the oldest kept; absent: from now on"},
+    {"follow", "boolean", "false ends the stream when it has caught up; default true"}};
+
+std::vector<Parameter> Join(std::initializer_list<std::vector<Parameter>> parts) {
+  std::vector<Parameter> out;
+  for (const auto& part : parts) out.insert(out.end(), part.begin(), part.end());
+  return out;
+}
+
+HttpResponse Json(const base::Status& status, const google::protobuf::Message& message) {
+  HttpResponse out;
+  out.status = HttpStatusFor(status);
+  out.body = status.ok() ? ToJson(message) + "\n" : ErrorJson(status);
+  return out;
+}
+
+// The common shape: read parameters, ask, print.
+template <typename Request, typename Response>
+HttpResponse Call(const HttpRequest& http, base::Status (*read)(const HttpRequest&, Request*), const Query& query,
+                  base::Status (Query::*ask)(const Request&, Response*) const) {
+  Request request;
+  Response response;
+  base::Status status = read(http, &request);
+  if (status.ok()) status = (query.*ask)(request, &response);
+  return Json(status, response);
+}
+
+template <typename Request, typename Response>
+HttpResponse CallSeries(const HttpRequest& http, base::Status (*read)(const HttpRequest&, Request*), const Query& query,
+                        base::Status (Query::*ask)(const Request&, Response*) const) {
+  if (!WantsCsv(http)) return Call(http, read, query, ask);
+  Request request;
+  Response response;
+  base::Status status = read(http, &request);
+  if (status.ok()) status = (query.*ask)(request, &response);
+  if (!status.ok()) return Json(status, response);
+  HttpResponse out;
+  out.content_type = "text/csv; charset=utf-8";
+  out.body = ToCsv(response);
+  return out;
+}
+
+std::string_view ContentType(std::string_view name) {
+  if (name.ends_with(".html")) return "text/html; charset=utf-8";
+  if (name.ends_with(".js")) return "text/javascript; charset=utf-8";
+  if (name.ends_with(".css")) return "text/css; charset=utf-8";
+  if (name.ends_with(".svg")) return "image/svg+xml";
+  return "application/octet-stream";
+}
+
+// A stream of lines: `next` appends what is new since the last call.
+HttpResponse Lines(Changes& changes, bool follow, std::function<base::Status(std::string*)> next) {
+  struct State {
+    uint64_t seen = 0;
+    std::chrono::steady_clock::time_point wrote = std::chrono::steady_clock::now();
+  };
+  HttpResponse out;
+  out.content_type = "application/x-ndjson";
+  out.headers.emplace("Cache-Control", "no-store");
+  out.stream = [&changes, follow, next = std::move(next), state = std::make_shared<State>()](const auto& write) {
+    std::string lines;
+    if (const base::Status status = next(&lines); !status.ok()) {
+      write(ErrorJson(status));
+      return false;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (lines.empty() && !follow) return false;
+    if (lines.empty()) {
+      if (changes.closed()) return false;
+      state->seen = changes.Wait(state->seen, kStreamWait);
+      if (now - state->wrote < kStreamKeepAlive) return true;
+      lines = "\n";  // tells a reader that has gone from one that waits
+    }
+    state->wrote = now;
+    return write(lines);
+  };
+  return out;
+}
+
+}  // namespace
+
+struct Endpoint {
+  std::string_view path;     // as in the OpenAPI document
+  std::string_view pattern;  // as routed
+  std::string_view summary;
+  std::string_view response;  // message of store_service.proto
+  std::vector<Parameter> parameters;
+  HttpResponse (*answer)(const Query&, const HttpRequest&);  // nullptr: a stream
+};
+
+namespace {
+
+HttpResponse AnswerStory(const Query& query, const HttpRequest& http) {
+  v1::GetStoryRequest request;
+  v1::GetStoryResponse response;
+  request.set_id(http.captures.empty() ? "" : http.captures[0]);
+  return Json(query.GetStory(request, &response), response);
+}
+
+HttpResponse AnswerWhere(const Query& query, const HttpRequest& http) {
+  v1::WhereIsRequest request;
+  v1::WhereIsResponse response;
+  request.set_article(http.Query("article"));
+  return Json(query.WhereIs(request, &response), response);
+}
+
+const std::vector<Endpoint>& Endpoints() {
+  static const std::vector<Endpoint> endpoints = {
+      {"/api/v1/trends", "/api/v1/trends", "Counts per window of the series asked for", "GetTrendsResponse",
+       Join({kSeriesParameters, kSpanParameters, {{"include_zeros", "boolean", "List empty windows too"}}}),
+       [](const Query& q, const HttpRequest& r) { return CallSeries(r, ReadTrends, q, &Query::GetTrends); }},
+      {"/api/v1/trends/compare", "/api/v1/trends/compare", "Two spans of the same series side by side", "CompareTrendsResponse",
+       Join({kSeriesParameters,
+             {{"a_from", "string", "First span"}, {"a_to", "string", ""}, {"b_from", "string", "Second span"}, {"b_to", "string", ""}}}),
+       [](const Query& q, const HttpRequest& r) { return CallSeries(r, ReadCompare, q, &Query::CompareTrends); }},
+      {"/api/v1/coverage", "/api/v1/coverage", "Seen and expected sources per window and publisher group", "GetCoverageResponse",
+       Join({kSpanParameters, {{"format", "string", "json (default) or csv"}}}),
+       [](const Query& q, const HttpRequest& r) { return CallSeries(r, ReadCoverageRequest, q, &Query::GetCoverage); }},
+      {"/api/v1/stories", "/api/v1/stories", "Stories, newest first", "ListStoriesResponse", Join({kFilterParameters, kPageParameters}),
+       [](const Query& q, const HttpRequest& r) { return Call(r, ReadStories, q, &Query::ListStories); }},
+      {"/api/v1/stories/{id}", "/api/v1/stories/([0-9a-zA-Z]+)", "One story with its articles", "GetStoryResponse", {}, AnswerStory},
+      {"/api/v1/articles/watch", "/api/v1/articles/watch", "Tagged articles as they are counted, one JSON object per line",
+       "WatchArticlesResponse", Join({kFilterParameters, kStreamParameters}), nullptr},
+      {"/api/v1/alerts", "/api/v1/alerts", "Alerts, last state of each, newest first", "ListAlertsResponse",
+       Join({{{"open_only", "boolean", "Only what is open"}, {"rule", "string", "Name of a rule"}}, kPageParameters}),
+       [](const Query& q, const HttpRequest& r) { return Call(r, ReadAlerts, q, &Query::ListAlerts); }},
+      {"/api/v1/alerts/watch", "/api/v1/alerts/watch", "Alerts as they open, change and close, one JSON object per line",
+       "WatchAlertsResponse", Join({{{"rule", "string", "Name of a rule"}}, kStreamParameters}), nullptr},
+      {"/api/v1/where", "/api/v1/where", "One article's path through the pipeline, with drop reasons", "WhereIsResponse",
+       {{"article", "string", "An article id or an address"}}, AnswerWhere},
+  };
+  return endpoints;
+}
+
+}  // namespace
+
+HttpApi::HttpApi(base::HttpServer& server, Changes& changes, bool page) : changes_(changes) {
+  for (const Endpoint& endpoint : Endpoints())
+    server.Handle("GET", std::string(endpoint.pattern),
+                  [this, &endpoint](const HttpRequest& request) { return Answer(endpoint, request); });
+  server.Handle("GET", "/api/v1/openapi\\.json", [](const HttpRequest&) {
+    HttpResponse out;
+    out.body = OpenApiDocument();
+    return out;
+  });
+  if (!page) return;
+  for (const PageFile& file : PageFiles()) {
+    const auto handler = [&file](const HttpRequest&) {
+      HttpResponse out;
+      out.content_type = ContentType(file.name);
+      out.body = file.bytes;
+      return out;
+    };
+    std::string pattern = "/" + std::string(file.name);
+    pattern.replace(pattern.rfind('.'), 1, "\\.");
+    server.Handle("GET", pattern, handler);
+    if (file.name == "index.html") server.Handle("GET", "/", handler);
+  }
+}
+
+HttpResponse HttpApi::Answer(const Endpoint& endpoint, const HttpRequest& request) {
+  HttpResponse out;
+  const Query* query = query_;
+  base::Status status = query ? CheckParameters(request, endpoint.parameters) : base::Unavailable("the store is starting");
+  if (!status.ok()) {
+    out.status = HttpStatusFor(status);
+    out.body = ErrorJson(status);
+    return out;
+  }
+  if (endpoint.answer) return endpoint.answer(*query, request);
+  return endpoint.path == "/api/v1/alerts/watch" ? WatchAlerts(*query, request) : WatchArticles(*query, request);
+}
+
+HttpResponse HttpApi::WatchArticles(const Query& query, const HttpRequest& request) {
+  v1::ArticleFilter filter;
+  base::Status status = ReadFilter(request, &filter);
+  const auto compiled = status.ok() ? CompiledFilter::Make(filter) : base::Result<CompiledFilter>(status);
+  if (!compiled.ok()) return Json(compiled.status(), filter);
+  const auto start = query.ArticleCursor(request.Query("resume_token"));
+  if (!start.ok()) return Json(start.status(), filter);
+  const auto follow = ReadBool(request, "follow", true);
+  if (!follow.ok()) return Json(follow.status(), filter);
+  return Lines(changes_, *follow, [&query, filter = *compiled, cursor = *start](std::string* lines) mutable {
+    std::vector<v1::WatchArticlesResponse> found;
+    uint64_t before = cursor;
+    do {  // a rare match may lie far behind
+      before = cursor;
+      RW_RETURN_IF_ERROR(query.NextArticles(filter, kStreamChunk, &cursor, &found));
+    } while (found.empty() && cursor != before);
+    for (const auto& one : found) *lines += ToJson(one) + "\n";
+    return base::Status();
+  });
+}
+
+HttpResponse HttpApi::WatchAlerts(const Query& query, const HttpRequest& request) {
+  const auto start = query.AlertCursor(request.Query("resume_token"));
+  const v1::WatchAlertsRequest empty;
+  if (!start.ok()) return Json(start.status(), empty);
+  const auto follow = ReadBool(request, "follow", true);
+  if (!follow.ok()) return Json(follow.status(), empty);
+  return Lines(changes_, *follow, [&query, rule = request.Query("rule"), cursor = *start](std::string* lines) mutable {
+    std::vector<v1::WatchAlertsResponse> found;
+    RW_RETURN_IF_ERROR(query.NextAlerts(rule, kStreamChunk, &cursor, &found));
+    for (const auto& one : found) *lines += ToJson(one) + "\n";
+    return base::Status();
+  });
+}
+
+std::string OpenApiDocument() {
+  std::string paths;
+  for (const Endpoint& endpoint : Endpoints()) {
+    std::string parameters;
+    if (endpoint.path.ends_with("{id}"))
+      parameters = R"({"name":"id","in":"path","required":true,"schema":{"type":"string"}})";
+    for (const Parameter& p : endpoint.parameters) {
+      if (!parameters.empty()) parameters += ",";
+      parameters += "{\"name\":\"" + std::string(p.name) + "\",\"in\":\"query\",\"description\":\"" + std::string(p.what) +
+                    "\",\"schema\":{\"type\":\"" + std::string(p.type) + "\"}}";
+    }
+    const std::string type = endpoint.answer ? "application/json" : "application/x-ndjson";
+    if (!paths.empty()) paths += ",";
+    paths += "\"" + std::string(endpoint.path) + "\":{\"get\":{\"summary\":\"" + std::string(endpoint.summary) +
+             "\",\"parameters\":[" + parameters + "],\"responses\":{\"200\":{\"description\":\"" +
+             std::string(endpoint.response) + " of store_service.proto as proto3 JSON\",\"content\":{\"" + type +
+             "\":{\"schema\":{\"type\":\"object\"}}}},\"400\":{\"description\":\"What is wrong, as {code, message}\"}," +
+             "\"404\":{\"description\":\"Not known\"},\"503\":{\"description\":\"The store is starting\"}}}}";
+  }
+  return "{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"racewatch store\",\"version\":\"1\"},\"paths\":{" + paths + "}}\n";
+}
+
+}  // namespace racewatch::store
