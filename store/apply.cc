@@ -73,7 +73,8 @@ std::string Shown(std::string_view text) {
 }
 
 bool TooLate(const EventTime& event, const Sighting& sighting, const Freeze& freeze) {
-  if (event.ms <= 0) return false;
+  // Without a date it lives as long as the day of its first fetch.
+  if (event.ms <= 0) return sighting.fetched_at_ms > 0 && sighting.fetched_at_ms / kMsPerDay < freeze.first_open_day;
   const int64_t day = event.ms / kMsPerDay;
   if (day < freeze.first_open_day) return true;
   // Late by its own first fetch: independent of when and in which order the record is read.

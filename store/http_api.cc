@@ -179,6 +179,21 @@ const std::vector<Endpoint>& Endpoints() {
 
 }  // namespace
 
+namespace {
+
+// For `racewatch digest`: reads all ids and windows, so it is no call for a dashboard.
+HttpResponse Digests(const Engine* engine) {
+  HttpResponse out;
+  const auto view = engine ? engine->Snapshot() : nullptr;
+  const auto state = view ? StateDigest(*view) : base::Result<std::string>(base::Unavailable("the store is starting"));
+  const auto stories = state.ok() ? StoryDigest(*view) : state;
+  out.status = HttpStatusFor(stories.status());
+  out.body = stories.ok() ? "{\"digest\":\"" + *state + "\",\"story_digest\":\"" + *stories + "\"}\n" : ErrorJson(stories.status());
+  return out;
+}
+
+}  // namespace
+
 HttpApi::HttpApi(base::HttpServer& server, Changes& changes, bool page) : changes_(changes) {
   for (const Endpoint& endpoint : Endpoints())
     server.Handle("GET", std::string(endpoint.pattern),
@@ -188,6 +203,7 @@ HttpApi::HttpApi(base::HttpServer& server, Changes& changes, bool page) : change
     out.body = OpenApiDocument();
     return out;
   });
+  server.Handle("GET", "/api/v1/digest", [this](const HttpRequest&) { return Digests(engine_); });
   if (!page) return;
   for (const PageFile& file : PageFiles()) {
     const auto handler = [&file](const HttpRequest&) {
@@ -270,6 +286,7 @@ std::string OpenApiDocument() {
              "\":{\"schema\":{\"type\":\"object\"}}}},\"400\":{\"description\":\"What is wrong, as {code, message}\"}," +
              "\"404\":{\"description\":\"Not known\"},\"503\":{\"description\":\"The store is starting\"}}}}";
   }
+  paths += R"(,"/api/v1/digest":{"get":{"summary":"Digests of the state, to compare stores","responses":{"200":{"description":"{digest, story_digest}"}}}})";
   return "{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"racewatch store\",\"version\":\"1\"},\"paths\":{" + paths + "}}\n";
 }
 

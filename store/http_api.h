@@ -15,8 +15,11 @@ class HttpApi {
  public:
   HttpApi(base::HttpServer& server, Changes& changes, bool page);
 
-  // Start answering from `query`; nullptr stops it.
-  void Serve(const Query* query) { query_ = query; }
+  // Start answering from `query` and `engine` (digest); nullptr stops it.
+  void Serve(const Query* query, const Engine* engine) {
+    engine_ = engine;
+    query_ = query;
+  }
 
  private:
   base::HttpResponse Answer(const struct Endpoint& endpoint, const base::HttpRequest& request);
@@ -25,6 +28,7 @@ class HttpApi {
 
   Changes& changes_;
   std::atomic<const Query*> query_ = nullptr;
+  std::atomic<const Engine*> engine_ = nullptr;
 };
 
 // The OpenAPI 3.0 document of all endpoints.

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "racewatch/v1/store_service.pb.h"
+#include "store/alert/burst.h"
 #include "store/trends.h"
 
 namespace racewatch::store {
@@ -46,12 +48,14 @@ Labels_ StanceLabels(SeriesId series) {
 base::Status AddTotals(const View& view, WindowKind kind, Families* families) {
   const bool counter = kind == WindowKind::kFirst;
   const MetricType type = counter ? MetricType::Counter : MetricType::Gauge;
-  const std::string suffix = counter ? "_total" : "";
   const std::string kept = counter ? "First taggings on the live lane: " : "All that counts now: ";
-  MetricFamily relevance{"racewatch_articles" + suffix, kept + "articles by relevance.", type, {}};
-  MetricFamily themes{"racewatch_theme_articles" + suffix, kept + "relevant articles by theme.", type, {}};
-  MetricFamily stance{"racewatch_stance_articles" + suffix, kept + "articles by stance.", type, {}};
-  MetricFamily leans{"racewatch_lean_articles" + suffix, kept + "relevant articles by lean.", type, {}};
+  MetricFamily relevance{counter ? "racewatch_articles_total" : "racewatch_articles", kept + "articles by relevance.", type, {}};
+  MetricFamily themes{counter ? "racewatch_theme_articles_total" : "racewatch_theme_articles",
+                      kept + "relevant articles by theme.", type, {}};
+  MetricFamily stance{counter ? "racewatch_stance_articles_total" : "racewatch_stance_articles",
+                      kept + "articles by stance.", type, {}};
+  MetricFamily leans{counter ? "racewatch_lean_articles_total" : "racewatch_lean_articles",
+                     kept + "relevant articles by lean.", type, {}};
   for (size_t l = 0; l < base::kLanguages.size(); ++l) {
     RW_ASSIGN_OR_RETURN(const WindowRow row, ReadRow(view, kind, static_cast<Slice>(kLanguageSlice + l), 0));
     const ClientMetric::Label language{"language", std::string(base::kLanguages[l])};
@@ -107,6 +111,35 @@ base::Status AddTrailing(const View& view, base::UnixMs now, Families* families)
   return {};
 }
 
+// How improbable the trailing window of each theme and each target × position is (store/alert/burst.h).
+base::Status AddBurstScores(const View& view, base::UnixMs now, Families* families) {
+  constexpr uint32_t kBaselineHours = 4 * 168;
+  MetricFamily& out = families->Add("racewatch_trend_burst_score",
+                                    "Standardised excess of the trailing window over the hour-of-week baseline.", MetricType::Gauge);
+  std::vector<SeriesId> series;
+  for (SeriesId s = kThemeSeries; s < kThemeStanceSeries; ++s) series.push_back(s);
+  const auto hour = static_cast<uint32_t>(now / kMsPerHour);
+  RW_ASSIGN_OR_RETURN(const auto points, ReadPoints(view, WindowKind::kHour, kAllSlice, series, hour - kBaselineHours, hour, now));
+  for (const auto& [window, name, width] : {std::tuple(Trailing::kHour, "1h", kMsPerHour), {Trailing::kDay, "24h", kMsPerDay}}) {
+    RW_ASSIGN_OR_RETURN(const auto counts, ReadTrailing(view, window, now));
+    const base::UnixMs from = now - width;
+    for (size_t i = 0; i < series.size(); ++i) {
+      std::vector<HourCounts> past;
+      for (const Point& point : points[i])
+        if (point.window < from / kMsPerHour) past.push_back({point.articles, point.stories, point.coverage});
+      const Baseline baseline(past, (hour - kBaselineHours) * kMsPerHour);
+      const double score = baseline.ready() ? ExcessScore(static_cast<double>(counts[series[i]]), baseline.Expected(from, now),
+                                                          baseline.Variance(from, now)) : 0;
+      v1::SeriesKey key;
+      FillSeriesKey({series[i], kAllSlice}, &key);
+      const auto or_all = [](const std::string& value) { return value.empty() ? std::string("all") : value; };
+      Families::Put(&out, {{"theme", or_all(key.theme())}, {"target", or_all(key.target())},
+                           {"position", or_all(key.position())}, {"window", name}}, score);
+    }
+  }
+  return {};
+}
+
 base::Status AddCoverage(const View& view, base::UnixMs now, Families* families) {
   MetricFamily& out = families->Add("racewatch_coverage_ratio", "Sources seen of those expected in the last 24 hours.", MetricType::Gauge);
   const auto end = static_cast<uint32_t>(now / kMsPerHour + 1);
@@ -136,6 +169,7 @@ std::vector<MetricFamily> TrendCollectable::Collect() const {
   if (status.ok()) status = AddTotals(*view, WindowKind::kAll, &families);
   if (status.ok()) status = AddStories(*view, &families);
   if (status.ok()) status = AddTrailing(*view, now, &families);
+  if (status.ok()) status = AddBurstScores(*view, now, &families);
   if (status.ok()) status = AddCoverage(*view, now, &families);
   return status.ok() ? families.Take() : std::vector<MetricFamily>();
 }

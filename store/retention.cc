@@ -1,0 +1,129 @@
+#include "store/retention.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "racewatch/v1/tagged_article.pb.h"
+#include "store/article_row.h"
+#include "store/codec.h"
+#include "store/story_step.h"
+
+namespace racewatch::store {
+namespace {
+
+std::string HourBound(uint32_t day) {
+  std::string key;
+  AppendBig(&key, day * 24);
+  return key;
+}
+
+// The member leaves; a story without members leaves with it.
+base::Status DeleteMember(const Engine& engine, const std::string& id, const ArticleRow& row,
+                          const std::set<std::string>& leaving, Batch* batch) {
+  if (row.story.empty()) return {};
+  batch->Delete(Table::kStoryMember, row.story + id);
+  bool others = false;
+  RW_RETURN_IF_ERROR(engine.Scan(Table::kStoryMember, row.story, "", false, [&](std::string_view key, std::string_view) {
+    if (!key.starts_with(row.story)) return false;
+    others = !leaving.contains(std::string(key.substr(row.story.size())));
+    return !others;
+  }));
+  if (others) return {};
+  RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kStory, row.story));
+  if (!stored) return {};
+  RW_ASSIGN_OR_RETURN(const StoryRow story, StoryRow::Decode(*stored));
+  batch->Delete(Table::kStory, row.story);
+  batch->Delete(Table::kStoryTime, StoryTimeKey(story.counted.event.ms, row.story));
+  return {};
+}
+
+base::Status DeleteUrls(const std::string& detail, Batch* batch) {
+  v1::TaggedArticle article;
+  if (!article.ParseFromString(detail)) return base::DataLoss("article detail: damaged");
+  batch->Delete(Table::kUrl, UrlKey(article.article().canonical_url()));
+  batch->Delete(Table::kUrl, UrlKey(article.article().url()));
+  return {};
+}
+
+base::Result<size_t> DeleteArticles(const Engine& engine, uint32_t first_open_day, size_t articles_max, Batch* batch) {
+  std::vector<std::string> keys;
+  RW_RETURN_IF_ERROR(engine.Scan(Table::kTime, "", HourBound(first_open_day), false, [&](std::string_view key, std::string_view) {
+    keys.emplace_back(key);
+    return keys.size() < articles_max;
+  }));
+  std::set<std::string> leaving;
+  for (const auto& key : keys) leaving.insert(key.substr(sizeof(uint32_t)));
+  for (const auto& key : keys) {
+    const std::string id = key.substr(sizeof(uint32_t));
+    batch->Delete(Table::kTime, key);
+    RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kArticle, id));
+    if (!stored) continue;
+    RW_ASSIGN_OR_RETURN(const ArticleRow row, ArticleRow::Decode(*stored));
+    RW_RETURN_IF_ERROR(DeleteMember(engine, id, row, leaving, batch));
+    RW_ASSIGN_OR_RETURN(const auto detail, engine.Get(Table::kDetail, id));
+    if (detail) RW_RETURN_IF_ERROR(DeleteUrls(*detail, batch));
+    batch->Delete(Table::kDetail, id);
+    batch->Delete(Table::kArticle, id);
+    batch->Delete(Table::kFeed, SequenceKey(row.feed_sequence));
+  }
+  return keys.size();
+}
+
+// Everything that goes by range, once a day of the stream.
+base::Status DeleteRanges(const Engine& engine, const RetentionOptions& options, uint32_t hour_day, const Progress& progress,
+                          Batch* batch) {
+  for (Slice slice = 0; slice < kSlicesPerWindow; ++slice)
+    batch->DeleteRange(Table::kWindow, WindowRowKey(WindowKind::kHour, slice, 0), WindowRowKey(WindowKind::kHour, slice, hour_day * 24));
+  batch->DeleteRange(Table::kFamily, FamilyRowPrefix(WindowKind::kHour, 0), FamilyRowPrefix(WindowKind::kHour, hour_day * 24));
+  if (progress.feed_sequence > options.feed_rows_max)
+    batch->DeleteRange(Table::kFeed, SequenceKey(0), SequenceKey(progress.feed_sequence - options.feed_rows_max));
+  const base::UnixMs oldest_trail = progress.stream_ms - options.late_days_max * kMsPerDay;
+  RW_RETURN_IF_ERROR(engine.Scan(Table::kTrail, "", "", false, [&](std::string_view key, std::string_view value) {
+    if (Reader(value).Signed() < oldest_trail) batch->Delete(Table::kTrail, std::string(key));
+    return true;
+  }));
+  uint64_t last_alert = 0;
+  RW_RETURN_IF_ERROR(engine.Scan(Table::kAlertLog, "", "", true, [&](std::string_view key, std::string_view) {
+    last_alert = Reader(key).Big<uint64_t>();
+    return false;
+  }));
+  std::string first_unsent;
+  RW_RETURN_IF_ERROR(engine.Scan(Table::kOutbox, "", "", false, [&](std::string_view key, std::string_view) {
+    first_unsent = std::string(key);
+    return false;
+  }));
+  if (last_alert > options.alert_rows_max) {
+    std::string end = SequenceKey(last_alert - options.alert_rows_max);
+    if (!first_unsent.empty()) end = std::min(end, first_unsent);
+    batch->DeleteRange(Table::kAlertLog, SequenceKey(0), end);
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<bool> RunRetention(Engine& engine, const RetentionOptions& options, const Claim& leader,
+                                size_t articles_max, Progress* progress) {
+  const auto today = static_cast<uint32_t>(progress->stream_ms / kMsPerDay);
+  const uint32_t open_day = today > options.late_days_max ? today - options.late_days_max : 0;
+  Batch batch;
+  batch.Require(leader);
+  if (open_day > progress->first_open_day) {
+    progress->first_open_day = open_day;
+    // Hours of a day that may still change are never removed.
+    const uint32_t hour_day = std::min(open_day, today - std::min(today, options.hour_windows_days));
+    RW_RETURN_IF_ERROR(DeleteRanges(engine, options, hour_day, *progress, &batch));
+    batch.Put(Table::kMeta, "progress", progress->Encode());
+    RW_RETURN_IF_ERROR(engine.Commit(batch));
+    return true;
+  }
+  // While their story work waits, articles stay: the step needs their rows.
+  RW_ASSIGN_OR_RETURN(const size_t deleted, DeleteArticles(engine, progress->first_open_day, articles_max, &batch));
+  if (deleted == 0) return false;
+  RW_RETURN_IF_ERROR(engine.Commit(batch));
+  return true;
+}
+
+}  // namespace racewatch::store

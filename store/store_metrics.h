@@ -1,0 +1,34 @@
+// The store's own metrics (docs/metrics.md): stages store, story and outbox, lag per partition, story index, log
+// changes. Used by the store's thread only; the registry outlives this.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/bus/record.h"
+#include "base/metrics.h"
+
+namespace racewatch::store {
+
+class StoreMetrics {
+ public:
+  explicit StoreMetrics(prometheus::Registry& registry);
+  ~StoreMetrics();
+
+  base::StageMetrics store;
+  base::StageMetrics story;
+  base::StageMetrics outbox;
+
+  // Unknown lag is shown by absence.
+  void Lag(const base::TopicPartition& where, std::optional<int64_t> messages, double seconds);
+  void DeadLettered(std::string_view reason);
+  void LogReplaced();
+  void Beat(int64_t gaps, size_t index_articles, size_t index_bytes);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace racewatch::store

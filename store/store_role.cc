@@ -1,0 +1,184 @@
+#include "store/store_role.h"
+
+#include <prometheus/registry.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/bus/topics.h"
+#include "base/http_server.h"
+#include "base/metrics.h"
+#include "racewatch/v1/config.pb.h"
+#include "store/digest.h"
+#include "store/http_api.h"
+#include "store/query.h"
+#include "store/rocksdb_engine.h"
+#include "store/store_loop.h"
+#include "store/store_service.h"
+#include "store/trend_collectable.h"
+#include "store/trends.h"
+
+namespace racewatch::store {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int64_t kPollWaitMs = 200;
+constexpr milliseconds kIdleWait{250};
+
+}  // namespace
+
+struct StoreRole::Impl {
+  Impl(const v1::StoreConfig& c, base::Sink& s, base::Clock& t, prometheus::Registry& r, base::Log& l,
+       base::HttpServer& http, std::string dir)
+      : config(c), sink(s), clock(t), registry(r), log(l), state_dir(std::move(dir)),
+        api(http, changes, c.page()), server(changes), trends(std::make_shared<TrendCollectable>(t)) {
+    http.ExportMetrics(trends);
+  }
+
+  const v1::StoreConfig config;
+  base::Sink& sink;
+  base::Clock& clock;
+  prometheus::Registry& registry;
+  base::Log& log;
+  const std::string state_dir;
+  base::Source* source = nullptr;
+  std::function<void(base::Status)> on_fatal;
+  Changes changes;
+  std::unique_ptr<RocksDbEngine> engine;
+  std::unique_ptr<Query> query;
+  std::unique_ptr<StoreLoop> loop;
+  HttpApi api;
+  StoreServer server;
+  std::shared_ptr<TrendCollectable> trends;
+
+  // Idle asks for a round that begins after the question.
+  mutable std::mutex idle_mutex;
+  mutable std::condition_variable idle_changed;
+  mutable uint64_t idle_asked = 0;
+  uint64_t idle_answered = 0;
+  bool idle = false;
+  std::atomic<bool> running = false;
+  std::jthread thread;  // last: ends first
+
+  void Run(const std::stop_token& stop);
+  void Answer(uint64_t asked, bool is_idle) {
+    const std::scoped_lock lock(idle_mutex);
+    idle_answered = asked;
+    idle = is_idle;
+    idle_changed.notify_all();
+  }
+};
+
+void StoreRole::Impl::Run(const std::stop_token& stop) {
+  bool worked = true;
+  while (!stop.stop_requested()) {
+    uint64_t asked = 0;
+    bool waits = false;
+    {
+      const std::scoped_lock lock(idle_mutex);
+      asked = idle_asked;
+      waits = idle_asked != idle_answered;
+    }
+    const milliseconds wait = worked || waits ? milliseconds(0) : clock.RealDuration(kPollWaitMs);
+    const auto round = loop->Round(wait, stop);
+    if (!round.ok()) {
+      log.Error("store_stopped", {{"why", round.status().ToString()}});
+      running = false;
+      Answer(asked, false);
+      if (on_fatal) on_fatal(round.status());
+      return;
+    }
+    worked = round->worked;
+    Answer(asked, round->idle);
+  }
+}
+
+StoreRole::StoreRole(const v1::StoreConfig& config, base::Sink& sink, base::Clock& clock, prometheus::Registry& registry,
+                     base::Log& log, base::HttpServer& http, std::string state_dir)
+    : impl_(std::make_unique<Impl>(WithDefaults(config), sink, clock, registry, log, http, std::move(state_dir))) {}
+
+StoreRole::~StoreRole() {
+  (void)Stop(milliseconds(0));
+  impl_->api.Serve(nullptr, nullptr);
+  impl_->server.Serve(nullptr);
+  impl_->trends->Serve(nullptr);
+}
+
+std::vector<std::string> StoreRole::Topics() {
+  return {std::string(base::kTaggedTopic), std::string(base::kTaggedBackfillTopic)};
+}
+void StoreRole::SetSource(base::Source& source) { impl_->source = &source; }
+void StoreRole::OnFatal(std::function<void(base::Status)> on_fatal) { impl_->on_fatal = std::move(on_fatal); }
+grpc::Service& StoreRole::service() { return impl_->server.service(); }
+
+base::Status StoreRole::Start() {
+  Impl& impl = *impl_;
+  if (impl.source == nullptr) return base::Internal("store: no source");
+  RW_ASSIGN_OR_RETURN(impl.engine, RocksDbEngine::Open({.path = impl.state_dir,
+                                                        .memtable_bytes = impl.config.memtable_bytes(),
+                                                        .cache_bytes = impl.config.cache_bytes()}));
+  impl.loop = std::make_unique<StoreLoop>(impl.config, *impl.engine, *impl.source, impl.sink, impl.clock, impl.registry,
+                                          impl.log, impl.changes);
+  RW_RETURN_IF_ERROR(impl.loop->Restore());
+  impl.query = std::make_unique<Query>(*impl.engine, impl.clock);
+  impl.api.Serve(impl.query.get(), impl.engine.get());
+  impl.server.Serve(impl.query.get());
+  impl.trends->Serve(impl.engine.get());
+  impl.running = true;
+  impl.thread = std::jthread([this](const std::stop_token& stop) { impl_->Run(stop); });
+  return {};
+}
+
+base::Status StoreRole::Stop(milliseconds) {
+  Impl& impl = *impl_;
+  impl.changes.Close();  // ends the watches, which would hold the servers up
+  if (impl.thread.joinable()) {
+    impl.thread.request_stop();
+    impl.source->Interrupt();
+    impl.thread.join();
+  }
+  impl.running = false;
+  return {};
+}
+
+bool StoreRole::Idle() const {
+  const Impl& impl = *impl_;
+  if (!impl.running) return false;
+  std::unique_lock lock(impl.idle_mutex);
+  const uint64_t mine = ++impl.idle_asked;
+  impl.source->Interrupt();
+  impl.idle_changed.wait_for(lock, kIdleWait, [&] { return impl.idle_answered >= mine; });
+  return impl.idle_answered >= mine && impl.idle;
+}
+
+std::string StoreRole::NotReady() const {
+  if (!impl_->running) return "store: not running";
+  const std::string why = impl_->loop->NotReady();
+  return why.empty() ? "" : "store: " + why;
+}
+
+StoreCounts StoreRole::counts() const {
+  StoreCounts out;
+  if (!impl_->loop) return out;
+  LoopCounts counted = impl_->loop->counts();
+  out.received = counted.received;
+  out.stored = counted.stored;
+  out.dropped = std::move(counted.dropped);
+  out.dead_lettered = counted.dead_lettered;
+  out.alerts_opened = counted.alerts_opened;
+  const auto view = impl_->engine->Snapshot();
+  if (const auto row = ReadRow(*view, WindowKind::kAll, kAllSlice, 0); row.ok()) out.stories = row->Get(kAnySeries, Measure::kStories);
+  if (auto digest = StateDigest(*view); digest.ok()) out.digest = std::move(digest).value();
+  return out;
+}
+
+std::map<base::TopicPartition, int64_t> StoreRole::OnAssigned(const std::vector<base::TopicPartition>& partitions) {
+  return impl_->loop->OnAssigned(partitions);
+}
+void StoreRole::OnRevoked(const std::vector<base::TopicPartition>& partitions, bool) { impl_->loop->OnRevoked(partitions); }
+
+}  // namespace racewatch::store

@@ -1,0 +1,376 @@
+// The store role as a component: fake bus, manual clock, real RocksDB, real HTTP and gRPC on loopback.
+#include "store/store_role.h"
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/bus/topics.h"
+#include "base/grpc_server.h"
+#include "base/http_server.h"
+#include "base/taxonomy.h"
+#include "racewatch/v1/config.pb.h"
+#include "racewatch/v1/store_service.grpc.pb.h"
+#include "tests/fakes/fake_bus.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/store/article_maker.h"
+#include "tests/store/temp_dir.h"
+
+namespace racewatch::store {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+v1::StoreConfig TestConfig() {
+  v1::StoreConfig config;
+  auto* rule = config.add_rules();
+  rule->set_name("chips");
+  rule->mutable_threshold()->set_window_s(3600);
+  rule->mutable_threshold()->set_open(5);
+  rule->mutable_series()->set_dimension("theme");
+  rule->mutable_series()->set_theme("chips_compute");
+  rule->set_publishers_min(1);
+  return config;
+}
+
+// One life of a store process.
+struct Life {
+  Life(fakes::FakeLog& bus_log, fakes::ManualClock& clock, const std::string& dir, v1::StoreConfig config = TestConfig())
+      : http({.listen = "127.0.0.1:0"}), grpc({.listen = "127.0.0.1:0"}), sink(bus_log),
+        role(config, sink, clock, registry, log, http, dir) {
+    source = std::make_unique<fakes::FakeSource>(bus_log, base::SourceOptions{StoreRole::Topics(), "", &role});
+    role.SetSource(*source);
+    role.OnFatal([this](base::Status status) { fatal = std::move(status); });
+    grpc.AddService(kStoreServiceName, role.service());
+  }
+  ~Life() {
+    (void)role.Stop(milliseconds(1000));
+    http.Stop();
+    (void)grpc.Stop(milliseconds(1000));
+    (void)source->Close();
+  }
+  void Start() {
+    ASSERT_TRUE(http.Start().ok());
+    const base::Status started = role.Start();
+    ASSERT_TRUE(started.ok()) << started.ToString();
+    ASSERT_TRUE(grpc.Start().ok());
+  }
+  // Until the loop says that nothing is left.
+  void Settle() {
+    for (int i = 0; i < 400; ++i)
+      if (role.Idle()) return;
+    FAIL() << "the store did not come to rest: " << role.NotReady();
+  }
+  httplib::Result Get(const std::string& path) { return httplib::Client("127.0.0.1", http.port()).Get(path); }
+  json GetJson(const std::string& path, int status = 200) {
+    const auto result = Get(path);
+    EXPECT_TRUE(result) << path;
+    if (!result) return {};
+    EXPECT_EQ(result->status, status) << path << ": " << result->body;
+    return json::parse(result->body, nullptr, false);
+  }
+
+  base::Log log{{.level = base::LogLevel::kError}};
+  prometheus::Registry registry;
+  base::HttpServer http;
+  base::GrpcServer grpc;
+  fakes::FakeSink sink;
+  base::Status fatal;
+  StoreRole role;
+  std::unique_ptr<fakes::FakeSource> source;
+};
+
+class StoreRoleTest : public testing::Test {
+ protected:
+  void Publish(const v1::TaggedArticle& article, std::string_view topic = base::kTaggedTopic) {
+    base::Record record = ToRecord(article);
+    record.topic = topic;
+    record.partition = -1;
+    record.offset = -1;
+    bus_.Append(std::move(record));
+  }
+  TempDir dir_;
+  fakes::ManualClock clock_{kTestNow};
+  fakes::FakeLog bus_{2, &clock_};
+};
+
+TEST_F(StoreRoleTest, CountsWhatIsPublishedAndResumesWhereItWas) {
+  for (int i = 1; i <= 20; ++i) Publish(MakeArticle(i));
+  std::string digest;
+  {
+    Life life(bus_, clock_, dir_.path());
+    life.Start();
+    life.Settle();
+    EXPECT_EQ(life.role.counts().stored, 20u);
+    digest = life.role.counts().digest;
+  }
+  Publish(MakeArticle(21));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  EXPECT_EQ(life.role.counts().received, 1u) << "a second life must not read again what the first has committed";
+  EXPECT_EQ(life.role.counts().stored, 1u);
+  EXPECT_NE(life.role.counts().digest, digest);
+  EXPECT_EQ(life.role.NotReady(), "");
+}
+
+TEST_F(StoreRoleTest, WhatCannotBeCountedGoesToTheDeadLetterTopicAndStopsNothing) {
+  base::Record garbage;
+  garbage.topic = base::kTaggedTopic;
+  garbage.key = "k";
+  garbage.value = "\xff\xff\xff";
+  bus_.Append(garbage);
+  auto unknown = MakeArticle(1);
+  unknown.mutable_tags()->mutable_themes(0)->set_id("weather");
+  Publish(unknown);
+  Publish(MakeArticle(2));
+  Life life(bus_, clock_, dir_.path());
+  life.sink.FailNextDelivery(base::Unavailable("broker away"), 1);
+  life.Start();
+  life.Settle();
+  const StoreCounts counts = life.role.counts();
+  EXPECT_EQ(counts.received, 3u);
+  EXPECT_EQ(counts.stored, 1u);
+  EXPECT_EQ(counts.dead_lettered, 2u);
+  std::map<std::string, int> reasons;
+  for (const auto& record : bus_.Records(std::string(base::kDeadLetterTopic))) {
+    ++reasons[*record.FindHeader("dlq.reason")];
+    EXPECT_EQ(*record.FindHeader("dlq.stage"), "store");
+  }
+  EXPECT_EQ(reasons["undecodable"], 1);
+  EXPECT_EQ(reasons["invalid_tags"], 1);
+}
+
+TEST_F(StoreRoleTest, WhatWasReceivedIsStoredDroppedOrDeadLettered) {
+  auto revised = MakeArticle(1);
+  revised.mutable_article()->set_content_hash("00000000000000ff");
+  Publish(MakeArticle(1));
+  Publish(MakeArticle(1));
+  Publish(revised);
+  auto late = MakeArticle(2, kTestNow - 200 * 86'400'000LL);
+  SetTime(late.mutable_article()->mutable_fetched_at(), kTestNow);
+  Publish(late);
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  const StoreCounts counts = life.role.counts();
+  EXPECT_EQ(counts.dropped.at("duplicate"), 1u);
+  EXPECT_EQ(counts.dropped.at("revision"), 1u);
+  EXPECT_EQ(counts.dropped.at("too_late"), 1u);
+  uint64_t dropped = 0;
+  for (const auto& [reason, n] : counts.dropped) dropped += n;
+  EXPECT_EQ(counts.received, counts.stored + dropped + counts.dead_lettered);
+  const json where = life.GetJson("/api/v1/where?article=" + TestId(2));
+  EXPECT_EQ(where["steps"][0]["reason"], "too_late");
+}
+
+TEST_F(StoreRoleTest, AnotherLogUnderTheSameAddressIsReadFromItsStart) {
+  Publish(MakeArticle(1));
+  {
+    Life life(bus_, clock_, dir_.path());
+    life.Start();
+    life.Settle();
+  }
+  bus_.Replace("another");
+  Publish(MakeArticle(1));
+  Publish(MakeArticle(2));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  EXPECT_EQ(life.role.counts().received, 2u);
+  EXPECT_EQ(life.role.counts().stored, 1u);
+  EXPECT_NE(life.Get("/metrics")->body.find("racewatch_articles{"), std::string::npos);
+}
+
+TEST_F(StoreRoleTest, ASecondProcessOnTheStateFolderIsRefused) {
+  Life first(bus_, clock_, dir_.path());
+  first.Start();
+  Life second(bus_, clock_, dir_.path());
+  ASSERT_TRUE(second.http.Start().ok());
+  EXPECT_EQ(second.role.Start().code(), base::Code::kFailedPrecondition);
+}
+
+TEST_F(StoreRoleTest, TheApiTheGaugesAndTheRpcAgreeToTheInteger) {
+  for (const auto& article : RandomStream(5)) Publish(article);
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  std::map<std::string, int64_t> gauges;  // theme=… summed over languages
+  std::istringstream metrics(life.Get("/metrics")->body);
+  for (std::string line; std::getline(metrics, line);) {
+    if (!line.starts_with("racewatch_theme_articles{")) continue;
+    const size_t at = line.find("theme=\"") + 7;
+    gauges[line.substr(at, line.find('"', at) - at)] += std::stoll(line.substr(line.rfind(' ') + 1));
+  }
+  ASSERT_EQ(gauges.size(), base::kThemes.size());
+  const auto stub = v1::StoreService::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(life.grpc.port()), grpc::InsecureChannelCredentials()));
+  int64_t total = 0;
+  for (const auto& [theme, gauge] : gauges) {
+    const json api = life.GetJson("/api/v1/trends?window=all&theme=" + theme);
+    EXPECT_EQ(std::stoll(api["series"][0]["points"][0]["articles"].get<std::string>()), gauge) << theme;
+    v1::GetTrendsRequest request;
+    request.set_window(v1::WINDOW_ALL);
+    request.add_series()->set_theme(theme);
+    v1::GetTrendsResponse response;
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub->GetTrends(&context, request, &response).ok());
+    EXPECT_EQ(response.series(0).points(0).articles(), static_cast<uint64_t>(gauge)) << theme;
+    total += gauge;
+  }
+  EXPECT_GT(total, 20);
+}
+
+TEST_F(StoreRoleTest, BadParametersAreExplained) {
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  const auto why = [&life](const std::string& path) { return life.GetJson(path, 400)["message"].get<std::string>(); };
+  EXPECT_NE(why("/api/v1/trends?theme=weather").find("theme 'weather'"), std::string::npos);
+  EXPECT_NE(why("/api/v1/trends?them=markets").find("unknown parameter 'them'"), std::string::npos);
+  EXPECT_NE(why("/api/v1/trends?target=export_controls").find("target and position go together"), std::string::npos);
+  EXPECT_NE(why("/api/v1/trends?window=minute").find("hour, day or all"), std::string::npos);
+  EXPECT_NE(why("/api/v1/trends?from=yesterday").find("from:"), std::string::npos);
+  EXPECT_NE(why("/api/v1/stories?page_size=1000").find("page_size"), std::string::npos);
+  EXPECT_NE(why("/api/v1/articles/watch?resume_token=x").find("resume_token"), std::string::npos);
+  EXPECT_NE(why("/api/v1/articles/watch?lean=moon").find("lean"), std::string::npos);
+  EXPECT_EQ(life.GetJson("/api/v1/where?article=" + TestId(9), 404)["code"], 5);
+}
+
+TEST_F(StoreRoleTest, AWatchSendsWhatMatchesAndResumesAfterItsToken) {
+  Publish(MakeArticle(1));
+  auto other = MakeArticle(2);
+  other.mutable_tags()->mutable_themes(0)->set_id("markets");
+  Publish(other);
+  Publish(MakeArticle(3));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  const auto lines = [&life](const std::string& query) {
+    std::vector<json> out;
+    std::istringstream body(life.Get("/api/v1/articles/watch?follow=false&" + query)->body);
+    for (std::string line; std::getline(body, line);) out.push_back(json::parse(line));
+    return out;
+  };
+  const auto chips = lines("resume_token=0&theme=chips_compute");
+  ASSERT_EQ(chips.size(), 2u);
+  EXPECT_EQ(chips[0]["article"]["tags"]["themes"][0]["id"], "chips_compute");
+  const auto rest = lines("theme=chips_compute&resume_token=" + chips[0]["resume_token"].get<std::string>());
+  ASSERT_EQ(rest.size(), 1u);
+  EXPECT_EQ(rest[0]["article"]["article"]["id"], chips[1]["article"]["article"]["id"]);
+  EXPECT_TRUE(lines("").empty()) << "without a token a watch starts now";
+  EXPECT_EQ(lines("resume_token=0&text=NUMBER%20RULES").size(), 3u) << "words match case-folded, in any order";
+}
+
+TEST_F(StoreRoleTest, AnRpcWatchFollowsNewArticlesUntilCancelled) {
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  const auto stub = v1::StoreService::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(life.grpc.port()), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  v1::WatchArticlesRequest request;
+  request.set_resume_token("0");
+  const auto reader = stub->WatchArticles(&context, request);
+  v1::WatchArticlesResponse response;
+  for (int i = 1; i <= 3; ++i) {
+    Publish(MakeArticle(i));
+    ASSERT_TRUE(reader->Read(&response));
+    EXPECT_EQ(response.article().article().id(), TestId(i));
+  }
+  context.TryCancel();
+  EXPECT_FALSE(reader->Read(&response));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(StoreRoleTest, CopiesOfOneTextAreOneStoryCountedAtItsEarliest) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "The ministry said that accelerator number " + std::to_string(i * 37) + " falls under the new licence rules. ";
+  const base::UnixMs first = kTestNow - 5 * 3'600'000;
+  for (int i = 1; i <= 3; ++i) {
+    auto copy = MakeArticle(i, first + (3 - i) * 3'600'000);
+    copy.mutable_article()->set_title("Ministry lists accelerators under new licence rules");
+    copy.mutable_article()->set_text(text);
+    copy.mutable_article()->set_publisher("p" + std::to_string(i) + ".example");
+    Publish(copy);
+  }
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  const json list = life.GetJson("/api/v1/stories");
+  ASSERT_EQ(list["stories"].size(), 1u) << list.dump();
+  EXPECT_EQ(list["stories"][0]["articles"], 3);
+  EXPECT_EQ(list["stories"][0]["publishers"], 3);
+  EXPECT_EQ(list["stories"][0]["origin_publisher"], "p3.example") << "the earliest copy came last";
+  const json one = life.GetJson("/api/v1/stories/" + TestId(2));
+  EXPECT_EQ(one["story"]["members"].size(), 3u);
+  const json trend = life.GetJson("/api/v1/trends?window=hour&theme=chips_compute");
+  ASSERT_EQ(trend["series"][0]["points"].size(), 3u);
+  EXPECT_EQ(trend["series"][0]["points"][0]["stories"], "1");
+  EXPECT_EQ(trend["series"][0]["points"][1]["stories"], "0");
+  EXPECT_EQ(life.role.counts().stories, 1u);
+}
+
+TEST_F(StoreRoleTest, AThresholdOpensOneAlertOnTheTopicAndARestartRepeatsNone) {
+  for (int i = 1; i <= 8; ++i) {
+    auto article = MakeArticle(i, kTestNow - 1'800'000 + i * 1000);
+    article.mutable_article()->set_publisher("p" + std::to_string(i) + ".example");
+    Publish(article);
+  }
+  for (int life_number = 0; life_number < 2; ++life_number) {
+    Life life(bus_, clock_, dir_.path());
+    life.Start();
+    life.Settle();
+    for (int step = 0; step < 4; ++step) {
+      clock_.Advance(600'000);
+      life.Settle();
+    }
+    const auto alerts = bus_.Records(std::string(base::kAlertsTopic));
+    ASSERT_FALSE(alerts.empty());
+    int opened = 0;
+    for (const auto& record : alerts) opened += json::parse(record.value)["state"] == "open";
+    EXPECT_EQ(opened, 1);
+    EXPECT_EQ(*alerts[0].FindHeader("ce_specversion"), "1.0");
+    EXPECT_FALSE(json::parse(alerts[0].value)["evidence"].empty());
+    EXPECT_EQ(life.role.counts().alerts_opened, life_number == 0 ? 1u : 0u);
+    EXPECT_FALSE(life.GetJson("/api/v1/alerts")["alerts"].empty());
+  }
+}
+
+TEST_F(StoreRoleTest, AnAlertWaitsInTheOutboxWhileTheBusRefusesIt) {
+  for (int i = 1; i <= 8; ++i) Publish(MakeArticle(i, kTestNow - 1'800'000 + i * 1000));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  life.sink.FailNextDelivery(base::Unavailable("away"), 1);
+  for (int step = 0; step < 4; ++step) {
+    clock_.Advance(600'000);
+    for (int i = 0; i < 20 && !life.role.Idle(); ++i) clock_.Advance(100);
+  }
+  clock_.Advance(5'000);
+  life.Settle();
+  ASSERT_FALSE(bus_.Records(std::string(base::kAlertsTopic)).empty());
+}
+
+TEST_F(StoreRoleTest, ServesThePageItsDocumentAndCsv) {
+  Publish(MakeArticle(1));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  EXPECT_NE(life.Get("/")->body.find("<html"), std::string::npos);
+  EXPECT_EQ(life.Get("/app.js")->get_header_value("Content-Type"), "text/javascript; charset=utf-8");
+  const json document = life.GetJson("/api/v1/openapi.json");
+  EXPECT_TRUE(document["paths"].contains("/api/v1/trends/compare"));
+  const std::string csv = life.Get("/api/v1/trends?theme=chips_compute&format=csv")->body;
+  EXPECT_TRUE(csv.starts_with("start,theme,target,")) << csv;
+  EXPECT_NE(csv.find(",chips_compute,,,,,,1,1,1,"), std::string::npos) << csv;
+  EXPECT_EQ(life.GetJson("/api/v1/digest")["digest"], life.role.counts().digest);
+  EXPECT_EQ(life.GetJson("/api/v1/coverage?window=hour")["points"].size(), 24u * 5);
+}
+
+}  // namespace
+}  // namespace racewatch::store
