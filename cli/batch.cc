@@ -31,17 +31,21 @@ class Descriptor {
   const int fd_;
 };
 
-base::Status Unreadable(const std::string& path, const char* why) { return base::NotFound(path + ": " + why); }
+base::Status Unreadable(const std::string& path, const char* why) {
+  return base::NotFound(path + ": " + why);
+}
 
 }  // namespace
 
 base::Status ReadFile(const std::string& path, std::string* bytes) {
   const Descriptor file(path);
   struct stat info;
-  if (file.get() < 0 || ::fstat(file.get(), &info) != 0) return Unreadable(path, std::strerror(errno));
+  if (file.get() < 0 || ::fstat(file.get(), &info) != 0)
+    return Unreadable(path, std::strerror(errno));
   if (S_ISDIR(info.st_mode)) return Unreadable(path, "is a directory");
   size_t filled = 0;
-  size_t wanted = static_cast<size_t>(info.st_size) + 1;  // one more, so that the end is seen without another round
+  size_t wanted = static_cast<size_t>(info.st_size) +
+                  1;  // one more, so that the end is seen without another round
   while (true) {
     if (bytes->size() < wanted) bytes->resize(wanted);
     const ssize_t got = ::read(file.get(), bytes->data() + filled, bytes->size() - filled);

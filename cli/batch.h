@@ -1,5 +1,5 @@
-// `--batch` of `parse` and `extract`: file paths on standard input, one JSON line per file on standard output.
-// One thread, one file in memory at a time; nothing in one file stops the batch.
+// `--batch` of `parse` and `extract`: file paths on standard input, one JSON line per file on
+// standard output. One thread, one file in memory at a time; nothing in one file stops the batch.
 #pragma once
 
 #include <functional>
@@ -10,14 +10,17 @@
 
 namespace racewatch::cli {
 
-// Reads a whole file into `*bytes`, whose capacity is kept between calls. NOT_FOUND when it cannot be read.
+// Reads a whole file into `*bytes`, whose capacity is kept between calls. NOT_FOUND when it cannot
+// be read.
 base::Status ReadFile(const std::string& path, std::string* bytes);
 
-// Appends one JSON object for a file's bytes to `*out`, without a line break; `file` goes in as "file".
-using FileToJson = std::function<base::Status(std::string_view bytes, std::string_view file, std::string* out)>;
+// Appends one JSON object for a file's bytes to `*out`, without a line break; `file` goes in as
+// "file".
+using FileToJson =
+    std::function<base::Status(std::string_view bytes, std::string_view file, std::string* out)>;
 
-// Runs `convert` over the files named on standard input; an error becomes {"file","error"}. Returns the exit code:
-// 0, or kExitIo when standard output fails.
+// Runs `convert` over the files named on standard input; an error becomes {"file","error"}. Returns
+// the exit code: 0, or kExitIo when standard output fails.
 int RunBatch(const FileToJson& convert);
 
 // Writes all of `text` to standard output; false when that fails.

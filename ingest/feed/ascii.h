@@ -12,8 +12,8 @@ constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>
 constexpr bool IsAlpha(char c) { return ToLower(c) >= 'a' && ToLower(c) <= 'z'; }
 constexpr bool IsAlnum(char c) { return IsAlpha(c) || IsDigit(c); }
 
-// Bytes of the white space character at `at` (ASCII, no-break and typographic spaces, ideographic space); 0 when it is
-// none. UTF-8.
+// Bytes of the white space character at `at` (ASCII, no-break and typographic spaces, ideographic
+// space); 0 when it is none. UTF-8.
 constexpr size_t SpaceWidth(std::string_view s, size_t at) {
   const auto byte = [s](size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
   const unsigned first = byte(at);
@@ -24,7 +24,8 @@ constexpr size_t SpaceWidth(std::string_view s, size_t at) {
   if (first == 0xE1) return second == 0x9A && third == 0x80 ? 3 : 0;
   if (first == 0xE3) return second == 0x80 && third == 0x80 ? 3 : 0;
   if (second == 0x81) return third == 0x9F ? 3 : 0;
-  return second == 0x80 && (third <= 0x8A || third == 0xA8 || third == 0xA9 || third == 0xAF) ? 3 : 0;
+  return second == 0x80 && (third <= 0x8A || third == 0xA8 || third == 0xA9 || third == 0xAF) ? 3
+                                                                                              : 0;
 }
 
 // White space on either side taken off.

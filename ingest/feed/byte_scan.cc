@@ -22,7 +22,8 @@ constexpr size_t kEscapeBytesMax = 6;  // \u00XX
 constexpr size_t kBlockBytes = 2048;
 
 constexpr bool IsControl(unsigned char before, unsigned char c) {
-  return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F || (before == 0xC2 && c < 0xA0);
+  return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F ||
+         (before == 0xC2 && c < 0xA0);
 }
 
 #ifdef __SSE2__
@@ -33,8 +34,9 @@ __m128i AtMost(__m128i v, int most) { return _mm_cmpeq_epi8(_mm_min_epu8(v, Fill
 
 __m128i ControlMask(const char* at) {
   const __m128i v = Load(at);
-  const __m128i blank = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, Fill('\t')), _mm_cmpeq_epi8(v, Fill('\n'))),
-                                     _mm_cmpeq_epi8(v, Fill('\r')));
+  const __m128i blank =
+      _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, Fill('\t')), _mm_cmpeq_epi8(v, Fill('\n'))),
+                   _mm_cmpeq_epi8(v, Fill('\r')));
   const __m128i low = _mm_andnot_si128(blank, AtMost(v, 0x1F));
   const __m128i c1 = _mm_and_si128(_mm_cmpeq_epi8(Load(at - 1), Fill(0xC2)), AtMost(v, 0x9F));
   return _mm_or_si128(_mm_or_si128(low, c1), _mm_cmpeq_epi8(v, Fill(0x7F)));
@@ -67,16 +69,20 @@ size_t FindTagByte(std::string_view text, size_t from) {
   for (; from + 16 <= text.size(); from += 16) {
     const __m128i v = Load(text.data() + from);
     const __m128i angles = _mm_or_si128(_mm_cmpeq_epi8(v, Fill('<')), _mm_cmpeq_epi8(v, Fill('>')));
-    const __m128i quotes = _mm_or_si128(_mm_cmpeq_epi8(v, Fill('"')), _mm_cmpeq_epi8(v, Fill('\'')));
+    const __m128i quotes =
+        _mm_or_si128(_mm_cmpeq_epi8(v, Fill('"')), _mm_cmpeq_epi8(v, Fill('\'')));
     const unsigned mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(angles, quotes)));
     if (mask != 0) return from + static_cast<size_t>(std::countr_zero(mask));
   }
 #endif
-  while (from < text.size() && text[from] != '<' && text[from] != '>' && text[from] != '"' && text[from] != '\'') ++from;
+  while (from < text.size() && text[from] != '<' && text[from] != '>' && text[from] != '"' &&
+         text[from] != '\'')
+    ++from;
   return from;
 }
 
-// In blocks through a buffer on the stack, so that the output string grows once a block and not once a piece.
+// In blocks through a buffer on the stack, so that the output string grows once a block and not
+// once a piece.
 void AppendJsonEscaped(std::string_view text, std::string* out) {
   std::array<char, kBlockBytes * kEscapeBytesMax + 16> buffer;
   for (size_t at = 0; at < text.size();) {
@@ -87,7 +93,8 @@ void AppendJsonEscaped(std::string_view text, std::string* out) {
       if (at + 16 <= end) {
         const __m128i v = Load(text.data() + at);
         const __m128i special =
-            _mm_or_si128(AtMost(v, 0x1F), _mm_or_si128(_mm_cmpeq_epi8(v, Fill('"')), _mm_cmpeq_epi8(v, Fill('\\'))));
+            _mm_or_si128(AtMost(v, 0x1F),
+                         _mm_or_si128(_mm_cmpeq_epi8(v, Fill('"')), _mm_cmpeq_epi8(v, Fill('\\'))));
         const unsigned mask = static_cast<unsigned>(_mm_movemask_epi8(special));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(to), v);
         const size_t plain = mask == 0 ? 16 : static_cast<size_t>(std::countr_zero(mask));
@@ -115,7 +122,8 @@ bool HasControl(std::string_view text) {
   }
 #endif
   for (; at < text.size(); ++at)
-    if (IsControl(static_cast<unsigned char>(text[at - 1]), static_cast<unsigned char>(text[at]))) return true;
+    if (IsControl(static_cast<unsigned char>(text[at - 1]), static_cast<unsigned char>(text[at])))
+      return true;
   return false;
 }
 

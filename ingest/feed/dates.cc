@@ -19,14 +19,16 @@ struct NamedZone {
   int minutes;  // east of UTC
 };
 constexpr auto kZones = std::to_array<NamedZone>({
-    {"gmt", 0}, {"utc", 0}, {"ut", 0}, {"z", 0}, {"zulu", 0}, {"wet", 0}, {"west", 60}, {"bst", 60}, {"cet", 60},
-    {"mez", 60}, {"met", 60}, {"cest", 120}, {"mesz", 120}, {"eet", 120}, {"eest", 180}, {"sast", 120}, {"msk", 180}, {"trt", 180},
-    {"gst", 240}, {"pkt", 300}, {"ist", 330}, {"wib", 420}, {"ict", 420}, {"hkt", 480}, {"sgt", 480}, {"pht", 480},
-    {"awst", 480}, {"jst", 540}, {"kst", 540}, {"acst", 570}, {"acdt", 630}, {"aest", 600}, {"aedt", 660}, {"nzst", 720},
-    {"nzdt", 780}, {"est", -300}, {"edt", -240}, {"et", -300}, {"cst", -360}, {"cdt", -300}, {"ct", -360},
-    {"mst", -420}, {"mdt", -360}, {"mt", -420}, {"pst", -480}, {"pdt", -420}, {"pt", -480}, {"akst", -540},
-    {"akdt", -480}, {"hst", -600}, {"ast", -240}, {"adt", -180}, {"nst", -210}, {"ndt", -150}, {"brt", -180},
-    {"art", -180}, {"clt", -240},
+    {"gmt", 0},     {"utc", 0},    {"ut", 0},     {"z", 0},      {"zulu", 0},   {"wet", 0},
+    {"west", 60},   {"bst", 60},   {"cet", 60},   {"mez", 60},   {"met", 60},   {"cest", 120},
+    {"mesz", 120},  {"eet", 120},  {"eest", 180}, {"sast", 120}, {"msk", 180},  {"trt", 180},
+    {"gst", 240},   {"pkt", 300},  {"ist", 330},  {"wib", 420},  {"ict", 420},  {"hkt", 480},
+    {"sgt", 480},   {"pht", 480},  {"awst", 480}, {"jst", 540},  {"kst", 540},  {"acst", 570},
+    {"acdt", 630},  {"aest", 600}, {"aedt", 660}, {"nzst", 720}, {"nzdt", 780}, {"est", -300},
+    {"edt", -240},  {"et", -300},  {"cst", -360}, {"cdt", -300}, {"ct", -360},  {"mst", -420},
+    {"mdt", -360},  {"mt", -420},  {"pst", -480}, {"pdt", -420}, {"pt", -480},  {"akst", -540},
+    {"akdt", -480}, {"hst", -600}, {"ast", -240}, {"adt", -180}, {"nst", -210}, {"ndt", -150},
+    {"brt", -180},  {"art", -180}, {"clt", -240},
 });
 
 struct Fields {
@@ -37,7 +39,8 @@ struct Fields {
   int half = 0;  // 1: am, 2: pm
 };
 
-// Days since 1970-01-01 of a proleptic Gregorian date (Hinnant, "chrono-compatible low-level date algorithms").
+// Days since 1970-01-01 of a proleptic Gregorian date (Hinnant, "chrono-compatible low-level date
+// algorithms").
 int64_t DaysFromCivil(int year, int month, int day) {
   const int64_t y = year - (month <= 2);
   const int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -57,28 +60,40 @@ std::optional<FeedTime> Assemble(Fields f) {
   if (f.day < 1 || f.day > DaysInMonth(f.year, f.month)) return std::nullopt;
   if (f.half == 2 && f.hour < 12) f.hour += 12;
   if (f.half == 1 && f.hour == 12) f.hour = 0;
-  if (f.hour > 24 || f.minute > 59 || f.second > 60 || (f.hour == 24 && (f.minute > 0 || f.second > 0))) return std::nullopt;
+  if (f.hour > 24 || f.minute > 59 || f.second > 60 ||
+      (f.hour == 24 && (f.minute > 0 || f.second > 0)))
+    return std::nullopt;
   f.second = std::min(f.second, 59);  // a leap second has no place in UNIX time
   FeedTime time;
-  time.precision = !f.has_time ? TimePrecision::kDay : f.has_seconds ? TimePrecision::kSecond : TimePrecision::kMinute;
+  time.precision = !f.has_time     ? TimePrecision::kDay
+                   : f.has_seconds ? TimePrecision::kSecond
+                                   : TimePrecision::kMinute;
   const int64_t minutes = f.has_time ? f.hour * 60 + f.minute - f.zone_minutes : 0;
-  time.unix_ms = DaysFromCivil(f.year, f.month, f.day) * kMsPerDay + minutes * 60'000 + f.second * 1000 + f.milli;
+  time.unix_ms = DaysFromCivil(f.year, f.month, f.day) * kMsPerDay + minutes * 60'000 +
+                 f.second * 1000 + f.milli;
   return time;
 }
 
-// Lower case for the scripts month names come in: ASCII, Latin-1, Latin Extended-A pairs, Greek, Cyrillic.
+// Lower case for the scripts month names come in: ASCII, Latin-1, Latin Extended-A pairs, Greek,
+// Cyrillic.
 std::string LowerWord(std::string_view word) {
   std::string out;
   for (size_t i = 0; i < word.size(); ++i) {
     const unsigned char c = static_cast<unsigned char>(word[i]);
     const unsigned char n = i + 1 < word.size() ? static_cast<unsigned char>(word[i + 1]) : 0;
     unsigned char lead = c, next = 0;
-    if (c == 0xC3 && n >= 0x80 && n <= 0x9E) next = n + 0x20;
-    else if ((c == 0xC4 || c == 0xC5) && n >= 0x80) next = (c == 0xC5 && n >= 0xB9 && n <= 0xBD) ? n + (n & 1) : n | 1;
-    else if (c == 0xCE && n >= 0x91 && n <= 0x9F) next = n + 0x20;
-    else if (c == 0xCE && n >= 0xA0 && n <= 0xA9) lead = 0xCF, next = n - 0x20;
-    else if (c == 0xD0 && n >= 0x90 && n <= 0x9F) next = n + 0x20;
-    else if (c == 0xD0 && n >= 0xA0 && n <= 0xAF) lead = 0xD1, next = n - 0x20;
+    if (c == 0xC3 && n >= 0x80 && n <= 0x9E)
+      next = n + 0x20;
+    else if ((c == 0xC4 || c == 0xC5) && n >= 0x80)
+      next = (c == 0xC5 && n >= 0xB9 && n <= 0xBD) ? n + (n & 1) : n | 1;
+    else if (c == 0xCE && n >= 0x91 && n <= 0x9F)
+      next = n + 0x20;
+    else if (c == 0xCE && n >= 0xA0 && n <= 0xA9)
+      lead = 0xCF, next = n - 0x20;
+    else if (c == 0xD0 && n >= 0x90 && n <= 0x9F)
+      next = n + 0x20;
+    else if (c == 0xD0 && n >= 0xA0 && n <= 0xAF)
+      lead = 0xD1, next = n - 0x20;
     if (next == 0) {
       out.push_back(ToLower(word[i]));
     } else {
@@ -104,10 +119,14 @@ class DateReader {
   std::optional<FeedTime> Read() {
     while (at_ < text_.size()) {
       const char c = text_[at_];
-      if (IsDigit(c)) ReadNumber();
-      else if ((c == '+' || c == '-') && fields_.has_time && NextIsDigit()) ReadOffset();
-      else if (IsWordByte(c)) ReadWord();
-      else ++at_;
+      if (IsDigit(c))
+        ReadNumber();
+      else if ((c == '+' || c == '-') && fields_.has_time && NextIsDigit())
+        ReadOffset();
+      else if (IsWordByte(c))
+        ReadWord();
+      else
+        ++at_;
     }
     return Decide() ? Assemble(fields_) : std::nullopt;
   }
@@ -121,7 +140,9 @@ class DateReader {
 
   static bool IsWordByte(char c) { return IsAlpha(c) || static_cast<unsigned char>(c) >= 0x80; }
   bool NextIsDigit() const { return at_ + 1 < text_.size() && IsDigit(text_[at_ + 1]); }
-  char Peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+  char Peek(size_t ahead = 0) const {
+    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  }
 
   int TakeDigits(size_t most) {
     int value = 0;
@@ -138,11 +159,14 @@ class DateReader {
   void ReadNumber() {
     const size_t digits = CountDigits();
     const char before = at_ > 0 ? text_[at_ - 1] : '\0';
-    if (digits <= 2 && Peek(digits) == ':' && IsDigit(Peek(digits + 1)) && !fields_.has_time) return ReadTime(':');
+    if (digits <= 2 && Peek(digits) == ':' && IsDigit(Peek(digits + 1)) && !fields_.has_time)
+      return ReadTime(':');
     // 09.15.00 behind a named month is a time: nothing else has dots there.
-    if (fields_.month > 0 && count_ >= 2 && digits <= 2 && Peek(digits) == '.' && IsDigit(Peek(digits + 1)) && !fields_.has_time)
+    if (fields_.month > 0 && count_ >= 2 && digits <= 2 && Peek(digits) == '.' &&
+        IsDigit(Peek(digits + 1)) && !fields_.has_time)
       return ReadTime('.');
-    if (count_ == 1 && numbers_[0].digits == 8 && (digits == 6 || digits == 4) && !fields_.has_time) return ReadCompactTime(digits);
+    if (count_ == 1 && numbers_[0].digits == 8 && (digits == 6 || digits == 4) && !fields_.has_time)
+      return ReadCompactTime(digits);
     if (digits == 14 && count_ == 0) {
       Push({TakeDigits(8), 8, before});
       return ReadCompactTime(6);
@@ -203,11 +227,13 @@ class DateReader {
     if (hours <= 15 && minutes < 60) fields_.zone_minutes = sign * (hours * 60 + minutes);
   }
 
-  // The English forms that nearly every feed has, without a look into the tables. True when that was all.
+  // The English forms that nearly every feed has, without a look into the tables. True when that
+  // was all.
   bool ReadCommonWord(std::string_view word) {
     static constexpr auto kEnglish = std::to_array<std::string_view>(
         {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"});
-    static constexpr auto kDays = std::to_array<std::string_view>({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"});
+    static constexpr auto kDays =
+        std::to_array<std::string_view>({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"});
     if (word == "T" || word == "Z" || word == "GMT") return true;
     if (word.size() != 3) return false;
     if (std::find(kDays.begin(), kDays.end(), word) != kDays.end()) return true;
@@ -224,8 +250,10 @@ class DateReader {
     const std::string word = LowerWord(text_.substr(begin, at_ - begin));
     if (ReadAsianMark(begin, word)) return;
     if (word == "am" || word == "pm" || word == "a" || word == "p") {
-      if (Peek() == '.' && ToLower(Peek(1)) == 'm') at_ += 2;
-      else if (word.size() == 1) return;
+      if (Peek() == '.' && ToLower(Peek(1)) == 'm')
+        at_ += 2;
+      else if (word.size() == 1)
+        return;
       fields_.half = word[0] == 'a' ? 1 : 2;
     } else if (word == "noon" || word == "midday") {
       fields_.half = 2;
@@ -240,16 +268,18 @@ class DateReader {
     }
   }
 
-  // 2026年11月3日 上午9时15分, 2026년 11월 3일 오후 9:15: the mark behind a number says what it was.
+  // 2026年11月3日 上午9时15分, 2026년 11월 3일 오후 9:15: the mark behind a number says what it
+  // was.
   bool ReadAsianMark(size_t begin, const std::string& word) {
     struct Mark {
       std::string_view text;
       char means;
     };
-    static constexpr auto kMarks = std::to_array<Mark>({
-        {"年", 'y'}, {"년", 'y'}, {"月", 'm'}, {"월", 'm'}, {"日", 'd'}, {"号", 'd'}, {"일", 'd'}, {"上午", 'a'},
-        {"午前", 'a'}, {"오전", 'a'}, {"下午", 'p'}, {"午後", 'p'}, {"오후", 'p'}, {"时", 'h'}, {"時", 'h'}, {"点", 'h'},
-        {"시", 'h'}, {"分", 'i'}, {"분", 'i'}, {"秒", 's'}, {"초", 's'}});
+    static constexpr auto kMarks = std::to_array<Mark>(
+        {{"年", 'y'},   {"년", 'y'},   {"月", 'm'},   {"월", 'm'},   {"日", 'd'},   {"号", 'd'},
+         {"일", 'd'},   {"上午", 'a'}, {"午前", 'a'}, {"오전", 'a'}, {"下午", 'p'}, {"午後", 'p'},
+         {"오후", 'p'}, {"时", 'h'},   {"時", 'h'},   {"点", 'h'},   {"시", 'h'},   {"分", 'i'},
+         {"분", 'i'},   {"秒", 's'},   {"초", 's'}});
     for (const Mark& mark : kMarks) {
       if (!word.starts_with(mark.text)) continue;
       at_ = begin + mark.text.size();
@@ -267,12 +297,24 @@ class DateReader {
     if (count_ == 0) return;
     const int value = numbers_[count_ - 1].value;
     switch (means) {
-      case 'y': fields_.year = value; break;
-      case 'm': fields_.month = value; break;
-      case 'd': fields_.day = value; break;
-      case 'h': fields_.hour = value, fields_.has_time = true; break;
-      case 'i': fields_.minute = value; break;
-      default: fields_.second = value, fields_.has_seconds = true; break;
+      case 'y':
+        fields_.year = value;
+        break;
+      case 'm':
+        fields_.month = value;
+        break;
+      case 'd':
+        fields_.day = value;
+        break;
+      case 'h':
+        fields_.hour = value, fields_.has_time = true;
+        break;
+      case 'i':
+        fields_.minute = value;
+        break;
+      default:
+        fields_.second = value, fields_.has_seconds = true;
+        break;
     }
     --count_;
   }
@@ -286,7 +328,8 @@ class DateReader {
     if (fields_.year > 0) return DecideMarked();
     if (month_follows_ && month_index_ < count_) {
       fields_.month = numbers_[month_index_].value;
-      std::copy(numbers_.begin() + month_index_ + 1, numbers_.begin() + count_, numbers_.begin() + month_index_);
+      std::copy(numbers_.begin() + month_index_ + 1, numbers_.begin() + count_,
+                numbers_.begin() + month_index_);
       --count_;
     }
     if (count_ == 0) return false;
@@ -347,13 +390,15 @@ class DateReader {
 
   bool SetDayOfYear(int day) {
     if (day < 1 || day > 366) return false;
-    for (fields_.month = 1; fields_.month < 12 && day > DaysInMonth(fields_.year, fields_.month); ++fields_.month)
+    for (fields_.month = 1; fields_.month < 12 && day > DaysInMonth(fields_.year, fields_.month);
+         ++fields_.month)
       day -= DaysInMonth(fields_.year, fields_.month);
     fields_.day = day;
     return true;
   }
 
-  // 3.11.2026 is day first; 11/3/2026 is month first unless that cannot be; 26-11-03 is ISO with a short year.
+  // 3.11.2026 is day first; 11/3/2026 is month first unless that cannot be; 26-11-03 is ISO with a
+  // short year.
   bool DecideYearLast() {
     if (count_ < 3) return false;
     if (numbers_[1].before == '-' && numbers_[2].digits == 2 && numbers_[0].digits == 2) {
@@ -379,7 +424,8 @@ class DateReader {
   size_t month_index_ = 0;
 };
 
-// Seconds or milliseconds since 1970, perhaps with a fraction; nothing when `text` is another kind of number.
+// Seconds or milliseconds since 1970, perhaps with a fraction; nothing when `text` is another kind
+// of number.
 std::optional<FeedTime> ParseEpoch(std::string_view text) {
   int64_t value = 0;
   size_t digits = 0;
@@ -388,7 +434,9 @@ std::optional<FeedTime> ParseEpoch(std::string_view text) {
     value = value * 10 + (text[digits++] - '0');
   }
   const std::string_view rest = text.substr(digits);
-  if (!rest.empty() && (rest[0] != '.' || rest.find_first_not_of("0123456789", 1) != std::string_view::npos)) return std::nullopt;
+  if (!rest.empty() &&
+      (rest[0] != '.' || rest.find_first_not_of("0123456789", 1) != std::string_view::npos))
+    return std::nullopt;
   if (digits == 9 || digits == 10) return FeedTime{value * 1000, TimePrecision::kSecond};
   if (digits >= 12) return FeedTime{value, TimePrecision::kSecond};
   return std::nullopt;
@@ -420,8 +468,8 @@ std::string FormatTime(const FeedTime& time) {
   const int year = static_cast<int>(yoe + era * 400 + (month <= 2));
   const int seconds = static_cast<int>(rest / 1000);
   char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, seconds / 3600,
-                seconds / 60 % 60, seconds % 60);
+  std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day,
+                seconds / 3600, seconds / 60 % 60, seconds % 60);
   return buffer;
 }
 

@@ -1,6 +1,7 @@
-// Dates as feeds and pages write them: RFC 822 with every slip of the wild, RFC 3339 and W3C-DTF, asctime, slashes
-// and dots, Chinese, Japanese and Korean forms, epoch numbers, and month names in the languages news uses most.
-// Pure, any thread, constant work (kDateBytesMax are read). A missing zone means UTC.
+// Dates as feeds and pages write them: RFC 822 with every slip of the wild, RFC 3339 and W3C-DTF,
+// asctime, slashes and dots, Chinese, Japanese and Korean forms, epoch numbers, and month names in
+// the languages news uses most. Pure, any thread, constant work (kDateBytesMax are read). A missing
+// zone means UTC.
 #pragma once
 
 #include <cstddef>

@@ -52,11 +52,13 @@ struct KnownPrefix {
   Ns ns;
 };
 constexpr std::array kPrefixes = {
-    KnownPrefix{"dc", Ns::kDc},         KnownPrefix{"dcterms", Ns::kDcTerms}, KnownPrefix{"content", Ns::kContent},
-    KnownPrefix{"itunes", Ns::kItunes}, KnownPrefix{"media", Ns::kMedia},     KnownPrefix{"sy", Ns::kSy},
-    KnownPrefix{"xhtml", Ns::kXhtml},   KnownPrefix{"rdf", Ns::kRdf},         KnownPrefix{"xml", Ns::kXml},
-    KnownPrefix{"atom", Ns::kCore},     KnownPrefix{"atom10", Ns::kCore},     KnownPrefix{"a10", Ns::kCore},
-    KnownPrefix{"rss", Ns::kCore},      KnownPrefix{"feedburner", Ns::kFeedburner},
+    KnownPrefix{"dc", Ns::kDc},           KnownPrefix{"dcterms", Ns::kDcTerms},
+    KnownPrefix{"content", Ns::kContent}, KnownPrefix{"itunes", Ns::kItunes},
+    KnownPrefix{"media", Ns::kMedia},     KnownPrefix{"sy", Ns::kSy},
+    KnownPrefix{"xhtml", Ns::kXhtml},     KnownPrefix{"rdf", Ns::kRdf},
+    KnownPrefix{"xml", Ns::kXml},         KnownPrefix{"atom", Ns::kCore},
+    KnownPrefix{"atom10", Ns::kCore},     KnownPrefix{"a10", Ns::kCore},
+    KnownPrefix{"rss", Ns::kCore},        KnownPrefix{"feedburner", Ns::kFeedburner},
 };
 
 struct KnownElement {
@@ -180,7 +182,8 @@ Ns NamespaceOf(std::string_view uri) {
   while (!uri.empty() && (uri.back() == '/' || uri.back() == '#')) uri.remove_suffix(1);
   for (const KnownUri& known : kUris)
     if (EqualsIgnoreCase(known.uri, uri)) return known.ns;
-  for (const std::string_view core : {"http://backend.userland.com/rss", "http://blogs.law.harvard.edu/tech/rss"})
+  for (const std::string_view core :
+       {"http://backend.userland.com/rss", "http://blogs.law.harvard.edu/tech/rss"})
     if (StartsWithIgnoreCase(uri, core)) return Ns::kCore;
   return uri.empty() ? Ns::kCore : Ns::kOther;
 }
@@ -189,14 +192,17 @@ void NamespaceScope::Enter(const std::vector<XmlAttribute>& attributes, size_t d
   for (const XmlAttribute& attribute : attributes) {
     if (!attribute.name.starts_with("xmlns") || bindings_.size() >= kBindingsMax) continue;
     const Ns ns = NamespaceOf(attribute.value);
-    if (attribute.name.size() == 5) bindings_.push_back({{}, root && ns == Ns::kOther ? Ns::kCore : ns, depth});
-    else if (attribute.name[5] == ':') bindings_.push_back({attribute.name.substr(6), ns, depth});
+    if (attribute.name.size() == 5)
+      bindings_.push_back({{}, root && ns == Ns::kOther ? Ns::kCore : ns, depth});
+    else if (attribute.name[5] == ':')
+      bindings_.push_back({attribute.name.substr(6), ns, depth});
   }
 }
 
 Ns NamespaceScope::Resolve(std::string_view qualified, std::string_view* local) const {
   const size_t colon = qualified.find(':');
-  const std::string_view prefix = colon == std::string_view::npos ? std::string_view() : qualified.substr(0, colon);
+  const std::string_view prefix =
+      colon == std::string_view::npos ? std::string_view() : qualified.substr(0, colon);
   *local = colon == std::string_view::npos ? qualified : qualified.substr(colon + 1);
   for (size_t i = bindings_.size(); i-- > 0;)
     if (bindings_[i].prefix == prefix) return bindings_[i].ns;

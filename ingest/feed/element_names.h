@@ -1,5 +1,6 @@
-// What the elements of a feed mean: qualified names to tags, by namespace URI rather than prefix. Prefixes that
-// the document does not declare mean what they commonly mean. One NamespaceScope belongs to one parse.
+// What the elements of a feed mean: qualified names to tags, by namespace URI rather than prefix.
+// Prefixes that the document does not declare mean what they commonly mean. One NamespaceScope
+// belongs to one parse.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +14,64 @@ namespace racewatch::ingest::feed {
 
 enum class Ns : uint8_t {
   kCore,  // no namespace, and every namespace of RSS, RDF Site Summary and Atom
-  kDc, kDcTerms, kContent, kItunes, kMedia, kSy, kXhtml, kRdf, kXml, kFeedburner,
+  kDc,
+  kDcTerms,
+  kContent,
+  kItunes,
+  kMedia,
+  kSy,
+  kXhtml,
+  kRdf,
+  kXml,
+  kFeedburner,
   kOther,
 };
 
 enum class Tag : uint8_t {
-  kUnknown,   // of the core: its children may still be ours
-  kForeign,   // of a namespace we do not read: its children are not ours
-  kRss, kFeed, kRdf, kChannel, kEntry, kItems,
-  kTitle, kFallbackTitle, kLink, kId, kDescription, kSubtitle, kFallbackSummary, kSummary, kContent, kBody,
-  kAuthor, kPersonName, kPersonMail, kContributor, kImage, kTextInput, kSource, kGroup,
-  kPublished, kUpdated, kCreated, kDcDate, kLastBuild,
-  kLanguage, kCategory, kKeywords, kItunesCategory, kEnclosure, kTtl, kUpdatePeriod, kUpdateFrequency,
-  kSkipHours, kHour, kSkipDays, kDay, kManagingEditor,
+  kUnknown,  // of the core: its children may still be ours
+  kForeign,  // of a namespace we do not read: its children are not ours
+  kRss,
+  kFeed,
+  kRdf,
+  kChannel,
+  kEntry,
+  kItems,
+  kTitle,
+  kFallbackTitle,
+  kLink,
+  kId,
+  kDescription,
+  kSubtitle,
+  kFallbackSummary,
+  kSummary,
+  kContent,
+  kBody,
+  kAuthor,
+  kPersonName,
+  kPersonMail,
+  kContributor,
+  kImage,
+  kTextInput,
+  kSource,
+  kGroup,
+  kPublished,
+  kUpdated,
+  kCreated,
+  kDcDate,
+  kLastBuild,
+  kLanguage,
+  kCategory,
+  kKeywords,
+  kItunesCategory,
+  kEnclosure,
+  kTtl,
+  kUpdatePeriod,
+  kUpdateFrequency,
+  kSkipHours,
+  kHour,
+  kSkipDays,
+  kDay,
+  kManagingEditor,
 };
 
 // The namespace a URI stands for.
@@ -35,8 +81,9 @@ class NamespaceScope {
  public:
   static constexpr size_t kBindingsMax = 256;  // further declarations are ignored
 
-  // Takes in the xmlns attributes of a start tag at `depth` (elements open around it). On the root of a feed an
-  // unknown default namespace is a slip of its author, so there it stands for the core.
+  // Takes in the xmlns attributes of a start tag at `depth` (elements open around it). On the root
+  // of a feed an unknown default namespace is a slip of its author, so there it stands for the
+  // core.
   void Enter(const std::vector<XmlAttribute>& attributes, size_t depth, bool root);
   // Forgets the bindings of elements at `depth` or deeper.
   void Leave(size_t depth) {

@@ -51,7 +51,8 @@ size_t DecodePlain(std::string_view text, char* character) {
   if (is(1, 'l') && is(2, 't') && is(3, ';')) return *character = '<', 4;
   if (is(1, 'g') && is(2, 't') && is(3, ';')) return *character = '>', 4;
   if (is(1, 'a') && is(2, 'm') && is(3, 'p') && is(4, ';')) return *character = '&', 5;
-  if (is(1, 'q') && is(2, 'u') && is(3, 'o') && is(4, 't') && is(5, ';')) return *character = '"', 6;
+  if (is(1, 'q') && is(2, 'u') && is(3, 'o') && is(4, 't') && is(5, ';'))
+    return *character = '"', 6;
   return 0;
 }
 
@@ -82,18 +83,23 @@ void AppendCodePoint(uint32_t c, std::string* out) {
 }
 
 std::string_view NamedCharacter(std::string_view name) {
-  const auto found = std::lower_bound(kNamedReferences.begin(), kNamedReferences.end(), name,
-                                      [](const NamedReference& r, std::string_view n) { return r.name < n; });
-  return found != kNamedReferences.end() && found->name == name ? found->characters : std::string_view();
+  const auto found =
+      std::lower_bound(kNamedReferences.begin(), kNamedReferences.end(), name,
+                       [](const NamedReference& r, std::string_view n) { return r.name < n; });
+  return found != kNamedReferences.end() && found->name == name ? found->characters
+                                                                : std::string_view();
 }
 
 size_t DecodeReference(std::string_view text, const DtdEntities* dtd, std::string* out) {
   if (text.size() < 3) return 0;
   if (text[1] == '#') return DecodeNumeric(text, out);
   char plain = 0;
-  if (const size_t length = DecodePlain(text, &plain); length > 0) return out->push_back(plain), length;
+  if (const size_t length = DecodePlain(text, &plain); length > 0)
+    return out->push_back(plain), length;
   size_t end = 1;
-  while (end < text.size() && end <= kNameBytesMax && (IsAlnum(text[end]) || text[end] == '_' || text[end] == '.' || text[end] == '-')) ++end;
+  while (end < text.size() && end <= kNameBytesMax &&
+         (IsAlnum(text[end]) || text[end] == '_' || text[end] == '.' || text[end] == '-'))
+    ++end;
   if (end == 1 || end >= text.size() || text[end] != ';') return 0;
   const std::string_view name = text.substr(1, end - 1);
   std::string_view value = NamedCharacter(name);
@@ -103,8 +109,8 @@ size_t DecodeReference(std::string_view text, const DtdEntities* dtd, std::strin
   return end + 1;
 }
 
-// The four of XML that make up escaped markup are written in place, since they only shrink; everything else takes the
-// general way.
+// The four of XML that make up escaped markup are written in place, since they only shrink;
+// everything else takes the general way.
 void AppendDecoded(std::string_view text, const DtdEntities* dtd, std::string* out) {
   size_t filled = out->size();
   out->resize(filled + text.size());
@@ -135,16 +141,21 @@ void AppendDecoded(std::string_view text, const DtdEntities* dtd, std::string* o
 
 void AppendEscaped(std::string_view text, std::string* out) {
   for (const char c : text) {
-    if (c == '&') out->append("&amp;");
-    else if (c == '<') out->append("&lt;");
-    else if (c == '>') out->append("&gt;");
-    else out->push_back(c);
+    if (c == '&')
+      out->append("&amp;");
+    else if (c == '<')
+      out->append("&lt;");
+    else if (c == '>')
+      out->append("&gt;");
+    else
+      out->push_back(c);
   }
 }
 
 void DtdEntities::Read(std::string_view doctype) {
   static constexpr std::string_view kMark = "<!ENTITY";
-  for (size_t at = FindMark(doctype, kMark, 1, 0); at < doctype.size() && entities_.size() < kEntitiesMax;
+  for (size_t at = FindMark(doctype, kMark, 1, 0);
+       at < doctype.size() && entities_.size() < kEntitiesMax;
        at = FindMark(doctype, kMark, 1, at)) {
     at += kMark.size();
     std::string_view rest = doctype.substr(at, kNameBytesMax + kValueBytesMax + 64);
@@ -153,8 +164,11 @@ void DtdEntities::Read(std::string_view doctype) {
     while (end < rest.size() && !IsSpace(rest[end])) ++end;
     const std::string_view name = rest.substr(0, end);
     rest = Trim(rest.substr(end));
-    // Parameter entities ("%") and external ones (SYSTEM, PUBLIC) have no quote here and are passed over.
-    if (name.empty() || name.size() > kNameBytesMax || rest.empty() || (rest[0] != '"' && rest[0] != '\'')) continue;
+    // Parameter entities ("%") and external ones (SYSTEM, PUBLIC) have no quote here and are passed
+    // over.
+    if (name.empty() || name.size() > kNameBytesMax || rest.empty() ||
+        (rest[0] != '"' && rest[0] != '\''))
+      continue;
     const size_t close = rest.find(rest[0], 1);
     if (close == std::string_view::npos || close - 1 > kValueBytesMax) continue;
     const std::string_view value = rest.substr(1, close - 1);

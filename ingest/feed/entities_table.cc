@@ -1,9 +1,11 @@
-// The named character references of the HTML standard (section 13.5), sorted by name for binary search. lang and
-// rang keep their HTML 4 characters, which is what feeds that use them were written for.
+// The named character references of the HTML standard (section 13.5), sorted by name for binary
+// search. lang and rang keep their HTML 4 characters, which is what feeds that use them were
+// written for.
 #include "ingest/feed/entities_table.h"
 
 namespace racewatch::ingest::feed {
 
+// clang-format off
 const std::array<NamedReference, 2125> kNamedReferences = {{
     {"AElig", "\u00c6"}, {"AMP", "&"}, {"Aacute", "\u00c1"}, {"Abreve", "\u0102"}, {"Acirc", "\u00c2"},
     {"Acy", "\u0410"}, {"Afr", "\U0001d504"}, {"Agrave", "\u00c0"}, {"Alpha", "\u0391"}, {"Amacr", "\u0100"},
@@ -462,5 +464,6 @@ const std::array<NamedReference, 2125> kNamedReferences = {{
     {"zeetrf", "\u2128"}, {"zeta", "\u03b6"}, {"zfr", "\U0001d537"}, {"zhcy", "\u0436"}, {"zigrarr", "\u21dd"},
     {"zopf", "\U0001d56b"}, {"zscr", "\U0001d4cf"}, {"zwj", "\u200d"}, {"zwnj", "\u200c"},
 }};
+// clang-format on
 
 }  // namespace racewatch::ingest::feed

@@ -1,8 +1,8 @@
 // What a feed document says, whatever its format: the output of ParseFeed and the input of ingest's
-// normalising step. Plain values that own their text; all text is valid UTF-8 without control characters.
-// Titles, names and categories are plain text; `summary`, `content` and `description` are sanitised HTML
-// (no script, style or on* attribute) whose links are absolute where a base is known. An empty string or
-// an absent optional means that the document does not say.
+// normalising step. Plain values that own their text; all text is valid UTF-8 without control
+// characters. Titles, names and categories are plain text; `summary`, `content` and `description`
+// are sanitised HTML (no script, style or on* attribute) whose links are absolute where a base is
+// known. An empty string or an absent optional means that the document does not say.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,20 @@ namespace racewatch::ingest {
 
 enum class FeedFormat : uint8_t {
   kUnknown,
-  kRss090, kRss091, kRss092, kRss093, kRss094, kRss10, kRss20, kRss,  // kRss: version missing or odd
-  kAtom03, kAtom10, kAtom,                                            // kAtom: no namespace
+  kRss090,
+  kRss091,
+  kRss092,
+  kRss093,
+  kRss094,
+  kRss10,
+  kRss20,
+  kRss,  // kRss: version missing or odd
+  kAtom03,
+  kAtom10,
+  kAtom,  // kAtom: no namespace
   kCdf,
-  kJson10, kJson11,
+  kJson10,
+  kJson11,
 };
 
 // "rss20", "atom10", "json11" and so on.
@@ -59,7 +69,8 @@ struct FeedEntry {
   std::string author;
   std::string summary;
   std::string content;
-  std::string language;  // the entry's own (xml:lang, dc:language), as spelt there; else see Feed::language
+  std::string
+      language;  // the entry's own (xml:lang, dc:language), as spelt there; else see Feed::language
   std::vector<std::string> categories;
   std::vector<FeedEnclosure> enclosures;
   FeedSource source;

@@ -14,15 +14,17 @@ namespace {
 
 bool IsHtmlType(std::string_view type) {
   type = Trim(type);
-  return type.empty() || EqualsIgnoreCase(type, "text/html") || EqualsIgnoreCase(type, "application/xhtml+xml") ||
-         EqualsIgnoreCase(type, "html");
+  return type.empty() || EqualsIgnoreCase(type, "text/html") ||
+         EqualsIgnoreCase(type, "application/xhtml+xml") || EqualsIgnoreCase(type, "html");
 }
 
-// "name@host (Name)", "Name <name@host>", "Name (name@host)" to the name; what is left over without one as it is.
+// "name@host (Name)", "Name <name@host>", "Name (name@host)" to the name; what is left over without
+// one as it is.
 std::string PersonName(std::string_view text) {
   text = Trim(text);
   const size_t open = text.find_first_of("(<");
-  if (open == std::string_view::npos || (text.back() != ')' && text.back() != '>')) return Collapse(text);
+  if (open == std::string_view::npos || (text.back() != ')' && text.back() != '>'))
+    return Collapse(text);
   const std::string_view before = Trim(text.substr(0, open));
   const std::string_view inside = Trim(text.substr(open + 1, text.size() - open - 2));
   const auto is_mail = [](std::string_view s) {
@@ -50,7 +52,8 @@ void FeedReader::ReadCommonAttributes(Where where) {
   for (const XmlAttribute& attribute : scanner_.attributes()) {
     if (attribute.name == "xml:base") {
       element_base_ = ResolveUrl(bases_.back(), Attribute("xml:base"));
-    } else if (where != Where::kIgnored && (attribute.name == "xml:lang" || attribute.name == "lang")) {
+    } else if (where != Where::kIgnored &&
+               (attribute.name == "xml:lang" || attribute.name == "lang")) {
       std::string language = Attribute(attribute.name);
       std::replace(language.begin(), language.end(), '_', '-');
       (where == Where::kEntry ? entry_.language : feed_.language) = std::move(language);
@@ -63,7 +66,9 @@ ElementText FeedReader::ReadElement(std::string_view name, TextMode mode) {
   return text_reader_.Read(name, mode);
 }
 
-std::string FeedReader::ReadPlain(std::string_view name) { return std::string(ReadElement(name, TextMode::kPlain).text); }
+std::string FeedReader::ReadPlain(std::string_view name) {
+  return std::string(ReadElement(name, TextMode::kPlain).text);
+}
 
 std::string FeedReader::ReadTitle(std::string_view name) {
   const TextType type = ReadTextType(scanner_.attributes(), TextType::Kind::kText);
@@ -81,8 +86,10 @@ std::string FeedReader::ReadHtml(std::string_view name, TextType::Kind fallback)
 
 void FeedReader::ReadSummary(std::string_view name, TextType::Kind fallback) {
   std::string html = ReadHtml(name, fallback);
-  if (entry_.summary.empty()) entry_.summary = std::move(html);
-  else if (entry_.content.empty()) entry_.content = std::move(html);
+  if (entry_.summary.empty())
+    entry_.summary = std::move(html);
+  else if (entry_.content.empty())
+    entry_.content = std::move(html);
 }
 
 // An Atom person with name and email, or plain text as RSS and Dublin Core have it.
@@ -98,9 +105,9 @@ std::string FeedReader::ReadPerson(std::string_view name) {
     if (event == XmlEvent::kStart) {
       const Tag tag = scope_.TagOf(scanner_.name());
       if (tag == Tag::kEntry) return scanner_.Rewind(scanner_.token_begin()), std::string();
-      std::string ignored;
-      into = tag == Tag::kPersonName && full_name.empty() ? &full_name : tag == Tag::kPersonMail && mail.empty() ? &mail : &text;
-      if (into == &text && !atom_) into = &text;
+      into = tag == Tag::kPersonName && full_name.empty() ? &full_name
+             : tag == Tag::kPersonMail && mail.empty()    ? &mail
+                                                          : &text;
       if (!scanner_.self_closing()) ++depth;
     }
     if (event == XmlEvent::kEnd) {
@@ -152,9 +159,11 @@ void FeedReader::ReadId(std::string_view name) {
   const std::string base(CurrentBase());
   const ElementText element = ReadElement(name, TextMode::kPlain);
   if (element.text.empty() || !element.complete) return;
-  // Only what is plainly a path is resolved: a bare word is an opaque id, which a base must not change.
+  // Only what is plainly a path is resolved: a bare word is an opaque id, which a base must not
+  // change.
   const bool path = std::string_view("/.?#").find(element.text[0]) != std::string_view::npos;
-  entry_.id = path && (permalink || !is_guid) ? ResolveUrl(base, element.text) : std::string(element.text);
+  entry_.id =
+      path && (permalink || !is_guid) ? ResolveUrl(base, element.text) : std::string(element.text);
   entry_.id_is_permalink = permalink;
 }
 
@@ -165,7 +174,9 @@ void FeedReader::ReadSource(std::string_view name) {
 
 void FeedReader::ReadEnclosure() {
   const std::string url = Attribute("url");
-  if (!url.empty()) entry_.enclosures.push_back({ResolveUrl(CurrentBase(), url), Attribute("type"), Attribute("length")});
+  if (!url.empty())
+    entry_.enclosures.push_back(
+        {ResolveUrl(CurrentBase(), url), Attribute("type"), Attribute("length")});
 }
 
 void FeedReader::ReadCategory(std::string_view name, std::vector<std::string>* categories) {
@@ -187,9 +198,14 @@ void FeedReader::ReadKeywords(std::string_view name, std::vector<std::string>* c
   }
 }
 
+void FeedReader::ReadTtl(std::string_view name) {
+  const int64_t minutes = std::strtol(ReadPlain(name).c_str(), nullptr, 10);
+  if (minutes > 0 && minutes < 1'000'000'000) feed_.ttl_s = minutes * 60;
+}
+
 void FeedReader::ReadSkip(std::string_view name, Tag tag) {
-  static constexpr std::array<std::string_view, 7> kDays = {"sunday",   "monday", "tuesday", "wednesday",
-                                                            "thursday", "friday", "saturday"};
+  static constexpr std::array<std::string_view, 7> kDays = {
+      "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
   const std::string text = ReadPlain(name);
   if (tag == Tag::kHour) {
     const bool number = !text.empty() && IsDigit(text[0]);

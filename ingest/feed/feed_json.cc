@@ -71,7 +71,8 @@ void AppendEntry(const FeedEntry& entry, std::string* out) {
   object.Text("title", entry.title);
   object.Text("link", entry.link);
   object.Time("published", entry.published);
-  if (entry.published) object.Text("published_precision", TimePrecisionName(entry.published->precision));
+  if (entry.published)
+    object.Text("published_precision", TimePrecisionName(entry.published->precision));
   object.Time("updated", entry.updated);
   object.Text("author", entry.author);
   object.Text("summary", entry.summary);

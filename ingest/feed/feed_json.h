@@ -1,5 +1,5 @@
-// A Feed as one JSON object: the output contract of `racewatch parse` (design.md, section 7) and the form of the
-// golden files. Absent fields are left out; times are RFC 3339 in UTC.
+// A Feed as one JSON object: the output contract of `racewatch parse` (design.md, section 7) and
+// the form of the golden files. Absent fields are left out; times are RFC 3339 in UTC.
 #pragma once
 
 #include <string>

@@ -8,6 +8,21 @@
 #include "ingest/feed/links.h"
 
 namespace racewatch::ingest::feed {
+namespace {
+
+void KeepFirst(std::string value, std::string* field) {
+  if (field->empty()) *field = std::move(value);
+}
+
+void KeepLonger(std::string value, std::string* field) {
+  if (value.size() > field->size()) *field = std::move(value);
+}
+
+void KeepLast(std::string value, std::string* field) {
+  if (!value.empty()) *field = std::move(value);
+}
+
+}  // namespace
 
 FeedReader::FeedReader(std::string_view text, std::string base)
     : scanner_(text), text_reader_(&scanner_, &scope_, &dtd_, &open_) {
@@ -17,17 +32,26 @@ FeedReader::FeedReader(std::string_view text, std::string base)
 base::Result<Feed> FeedReader::Read() {
   for (bool more = true; more;) {
     switch (scanner_.Next()) {
-      case XmlEvent::kStart: OnStart(); break;
-      case XmlEvent::kEnd: OnEnd(scanner_.name()); break;
-      case XmlEvent::kEof: more = false; break;
+      case XmlEvent::kStart:
+        OnStart();
+        break;
+      case XmlEvent::kEnd:
+        OnEnd(scanner_.name());
+        break;
+      case XmlEvent::kEof:
+        more = false;
+        break;
       case XmlEvent::kText:
-      case XmlEvent::kCData: break;
+      case XmlEvent::kCData:
+        break;
     }
-    if (!root_seen_ && EqualsIgnoreCase(first_element_, "html")) return base::InvalidArgument("no feed but an HTML page");
+    if (!root_seen_ && EqualsIgnoreCase(first_element_, "html"))
+      return base::InvalidArgument("no feed but an HTML page");
   }
   if (!root_seen_) {
-    return base::InvalidArgument(first_element_.empty() ? "no feed: no XML element and no JSON object found"
-                                                        : "no feed: the document is <" + first_element_ + ">");
+    return base::InvalidArgument(first_element_.empty()
+                                     ? "no feed: no XML element and no JSON object found"
+                                     : "no feed: the document is <" + first_element_ + ">");
   }
   Finish();
   return std::move(feed_);
@@ -61,7 +85,8 @@ void FeedReader::OnStart() {
 // The root, wherever it comes: junk before it is passed over. False when `tag` is no root.
 bool FeedReader::OnRoot(Tag tag) {
   const std::string_view name = scanner_.name();
-  if (tag != Tag::kRss && tag != Tag::kFeed && tag != Tag::kRdf && tag != Tag::kChannel) return false;
+  if (tag != Tag::kRss && tag != Tag::kFeed && tag != Tag::kRdf && tag != Tag::kChannel)
+    return false;
   root_seen_ = true;
   feed_.format = FormatOf(tag, name);
   atom_ = tag == Tag::kFeed;
@@ -87,10 +112,13 @@ FeedFormat FeedReader::FormatOf(Tag root, std::string_view qualified) const {
     return FeedFormat::kRss;
   }
   const size_t colon = qualified.find(':');
-  const std::string own = colon == std::string_view::npos ? "xmlns" : "xmlns:" + std::string(qualified.substr(0, colon));
+  const std::string own = colon == std::string_view::npos
+                              ? "xmlns"
+                              : "xmlns:" + std::string(qualified.substr(0, colon));
   if (root == Tag::kRdf) {
     for (const XmlAttribute& attribute : scanner_.attributes())
-      if (attribute.value.find("netscape.com") != std::string_view::npos) return FeedFormat::kRss090;
+      if (attribute.value.find("netscape.com") != std::string_view::npos)
+        return FeedFormat::kRss090;
     return FeedFormat::kRss10;
   }
   const std::string uri = Attribute(own);
@@ -124,7 +152,8 @@ void FeedReader::PopTo(size_t depth) {
   scope_.Leave(depth);
 }
 
-// Closes the nearest open element of that name and whatever is open inside it; a stray end tag does nothing.
+// Closes the nearest open element of that name and whatever is open inside it; a stray end tag does
+// nothing.
 void FeedReader::OnEnd(std::string_view name) {
   if (too_deep_ > 0) {
     --too_deep_;
@@ -169,9 +198,11 @@ void FeedReader::OpenEntry() {
 void FeedReader::CloseEntry() {
   in_entry_ = false;
   if (entry_.title.empty()) entry_.title = std::move(fallback_title_);
-  if (entry_.summary.empty() && !fallback_summary_.empty()) entry_.summary = std::move(fallback_summary_);
+  if (entry_.summary.empty() && !fallback_summary_.empty())
+    entry_.summary = std::move(fallback_summary_);
   if (!entry_.published) entry_.published = fallback_published_;
-  if (entry_.link.empty() && entry_.id_is_permalink && StartsWithIgnoreCase(entry_.id, "http")) entry_.link = entry_.id;
+  if (entry_.link.empty() && entry_.id_is_permalink && StartsWithIgnoreCase(entry_.id, "http"))
+    entry_.link = entry_.id;
   feed_.entries.push_back(std::move(entry_));
   entry_ = FeedEntry();
 }
@@ -181,16 +212,20 @@ void FeedReader::Finish() {
   const bool cut = scanner_.truncated() || !frames_.empty();
   feed_.truncated = cut;
   if (in_entry_) {
-    // An entry cut in the middle would come back whole at the next fetch; it is worth keeping only when it is all
-    // there is.
-    const bool keep = feed_.entries.empty() && !entry_.title.empty() && (!entry_.link.empty() || !entry_.id.empty());
+    // An entry cut in the middle would come back whole at the next fetch; it is worth keeping only
+    // when it is all there is.
+    const bool keep = feed_.entries.empty() && !entry_.title.empty() &&
+                      (!entry_.link.empty() || !entry_.id.empty());
     if (keep) CloseEntry();
   }
   if (feed_.title.empty()) feed_.title = std::move(feed_fallback_title_);
   if (feed_.description.empty()) feed_.description = std::move(feed_fallback_description_);
   if (!feed_.updated) feed_.updated = feed_published_;
-  static constexpr std::pair<std::string_view, int64_t> kPeriods[] = {
-      {"hourly", 3600}, {"daily", 86400}, {"weekly", 604800}, {"monthly", 2592000}, {"yearly", 31536000}};
+  static constexpr std::pair<std::string_view, int64_t> kPeriods[] = {{"hourly", 3600},
+                                                                      {"daily", 86400},
+                                                                      {"weekly", 604800},
+                                                                      {"monthly", 2592000},
+                                                                      {"yearly", 31536000}};
   for (const auto& [name, seconds] : kPeriods) {
     if (!EqualsIgnoreCase(update_period_, name)) continue;
     const int64_t frequency = std::strtol(update_frequency_.c_str(), nullptr, 10);
@@ -202,72 +237,78 @@ void FeedReader::Dispatch(std::string_view name, Tag tag, Where where) {
   if (where == Where::kIgnored || tag == Tag::kForeign) return Push(name, tag, Where::kIgnored);
   bool handled = false;
   switch (where) {
-    case Where::kEntry: handled = DispatchEntry(name, tag); break;
-    case Where::kSource: handled = DispatchSource(name, tag); break;
-    default: handled = DispatchFeed(name, tag); break;
+    case Where::kEntry:
+      handled = DispatchEntry(name, tag);
+      break;
+    case Where::kSource:
+      handled = DispatchSource(name, tag);
+      break;
+    default:
+      handled = DispatchFeed(name, tag);
+      break;
   }
   if (!handled) Push(name, tag, where);
 }
 
-bool FeedReader::DispatchShared(std::string_view name, Tag tag, std::vector<std::string>* categories) {
-  switch (tag) {
-    case Tag::kImage:
-    case Tag::kTextInput:
-    case Tag::kItems:
-    case Tag::kContributor: Push(name, tag, Where::kIgnored); return true;
-    case Tag::kCategory: ReadCategory(name, categories); return true;
-    case Tag::kKeywords: ReadKeywords(name, categories); return true;
-    case Tag::kItunesCategory:
-      if (std::string text = Attribute("text"); !text.empty()) categories->push_back(std::move(text));
-      return false;
-    default: return false;
-  }
+// Elements whose titles and links are not those of the feed or entry they lie in.
+bool FeedReader::DispatchIgnored(std::string_view name, Tag tag) {
+  if (tag != Tag::kImage && tag != Tag::kTextInput && tag != Tag::kItems &&
+      tag != Tag::kContributor)
+    return false;
+  Push(name, tag, Where::kIgnored);
+  return true;
 }
 
 bool FeedReader::DispatchFeed(std::string_view name, Tag tag) {
+  const TextType::Kind kind = atom_ ? TextType::Kind::kText : TextType::Kind::kHtml;
   switch (tag) {
     case Tag::kTitle:
-      if (std::string title = ReadTitle(name); feed_.title.empty()) feed_.title = std::move(title);
+      KeepFirst(ReadTitle(name), &feed_.title);
       return true;
     case Tag::kFallbackTitle:
-      if (std::string title = ReadTitle(name); feed_fallback_title_.empty()) feed_fallback_title_ = std::move(title);
+      KeepFirst(ReadTitle(name), &feed_fallback_title_);
       return true;
-    case Tag::kLink: ReadLink(name, &feed_.link, &feed_link_strong_); return true;
+    case Tag::kLink:
+      ReadLink(name, &feed_.link, &feed_link_strong_);
+      return true;
     case Tag::kDescription:
     case Tag::kSubtitle:
-      if (std::string text = ReadHtml(name, atom_ ? TextType::Kind::kText : TextType::Kind::kHtml); feed_.description.empty())
-        feed_.description = std::move(text);
+      KeepFirst(ReadHtml(name, kind), &feed_.description);
       return true;
     case Tag::kFallbackSummary:
-      if (std::string text = ReadHtml(name, TextType::Kind::kHtml); text.size() > feed_fallback_description_.size())
-        feed_fallback_description_ = std::move(text);
+      KeepLonger(ReadHtml(name, TextType::Kind::kHtml), &feed_fallback_description_);
       return true;
     case Tag::kPublished:
-    case Tag::kCreated: ReadDate(name, &feed_published_); return true;
+    case Tag::kCreated:
+      ReadDate(name, &feed_published_);
+      return true;
     case Tag::kUpdated:
     case Tag::kLastBuild:
-    case Tag::kDcDate: ReadDate(name, &feed_.updated); return true;
+    case Tag::kDcDate:
+      ReadDate(name, &feed_.updated);
+      return true;
     case Tag::kLanguage:
-      if (std::string text = ReadPlain(name); !text.empty()) feed_.language = std::move(text);
+      KeepLast(ReadPlain(name), &feed_.language);
       return true;
     case Tag::kAuthor:
     case Tag::kManagingEditor:
-      if (std::string author = ReadPerson(name); feed_.author.empty()) feed_.author = std::move(author);
+      KeepFirst(ReadPerson(name), &feed_.author);
       return true;
-    case Tag::kTtl: {
-      const int64_t minutes = std::strtol(ReadPlain(name).c_str(), nullptr, 10);
-      if (minutes > 0 && minutes < 1'000'000'000) feed_.ttl_s = minutes * 60;
+    case Tag::kTtl:
+      ReadTtl(name);
       return true;
-    }
-    case Tag::kUpdatePeriod: update_period_ = ReadPlain(name); return true;
-    case Tag::kUpdateFrequency: update_frequency_ = ReadPlain(name); return true;
+    case Tag::kUpdatePeriod:
+      update_period_ = ReadPlain(name);
+      return true;
+    case Tag::kUpdateFrequency:
+      update_frequency_ = ReadPlain(name);
+      return true;
     case Tag::kHour:
-    case Tag::kDay: ReadSkip(name, tag); return true;
-    case Tag::kImage:
-    case Tag::kTextInput:
-    case Tag::kItems:
-    case Tag::kContributor: Push(name, tag, Where::kIgnored); return true;
-    default: return false;
+    case Tag::kDay:
+      ReadSkip(name, tag);
+      return true;
+    default:
+      return DispatchIgnored(name, tag);
   }
 }
 
@@ -275,56 +316,90 @@ bool FeedReader::DispatchEntry(std::string_view name, Tag tag) {
   const TextType::Kind kind = atom_ ? TextType::Kind::kText : TextType::Kind::kHtml;
   switch (tag) {
     case Tag::kTitle:
-      if (std::string title = ReadTitle(name); entry_.title.empty()) entry_.title = std::move(title);
+      KeepFirst(ReadTitle(name), &entry_.title);
       return true;
     case Tag::kFallbackTitle:
-      if (std::string title = ReadTitle(name); fallback_title_.empty()) fallback_title_ = std::move(title);
+      KeepFirst(ReadTitle(name), &fallback_title_);
       return true;
-    case Tag::kLink: ReadLink(name, &entry_.link, &entry_link_strong_); return true;
-    case Tag::kId: ReadId(name); return true;
+    case Tag::kLink:
+      ReadLink(name, &entry_.link, &entry_link_strong_);
+      return true;
+    case Tag::kId:
+      ReadId(name);
+      return true;
     case Tag::kDescription:
     case Tag::kSummary:
-    case Tag::kSubtitle: ReadSummary(name, kind); return true;
+    case Tag::kSubtitle:
+      ReadSummary(name, kind);
+      return true;
     case Tag::kFallbackSummary:
-      if (std::string text = ReadHtml(name, TextType::Kind::kHtml); text.size() > fallback_summary_.size())
-        fallback_summary_ = std::move(text);
+      KeepLonger(ReadHtml(name, TextType::Kind::kHtml), &fallback_summary_);
       return true;
     case Tag::kContent:
-    case Tag::kBody:
-      if (std::string text = ReadHtml(name, tag == Tag::kBody ? TextType::Kind::kHtml : kind); entry_.content.empty())
-        entry_.content = std::move(text);
+      KeepFirst(ReadHtml(name, kind), &entry_.content);
       return true;
-    case Tag::kPublished: ReadDate(name, &entry_.published); return true;
-    case Tag::kCreated: ReadDate(name, &fallback_published_); return true;
+    case Tag::kBody:
+      KeepFirst(ReadHtml(name, TextType::Kind::kHtml), &entry_.content);
+      return true;
+    case Tag::kPublished:
+      ReadDate(name, &entry_.published);
+      return true;
+    case Tag::kCreated:
+      ReadDate(name, &fallback_published_);
+      return true;
     case Tag::kUpdated:
-    case Tag::kLastBuild: ReadDate(name, &entry_.updated); return true;
+    case Tag::kLastBuild:
+      ReadDate(name, &entry_.updated);
+      return true;
     case Tag::kDcDate:
       ReadDate(name, &fallback_published_);
       if (fallback_published_) entry_.updated = fallback_published_;
       return true;
     case Tag::kAuthor:
-      if (std::string author = ReadPerson(name); entry_.author.empty()) entry_.author = std::move(author);
+      KeepFirst(ReadPerson(name), &entry_.author);
       return true;
     case Tag::kLanguage:
-      if (std::string text = ReadPlain(name); !text.empty()) entry_.language = std::move(text);
+      KeepLast(ReadPlain(name), &entry_.language);
       return true;
-    case Tag::kEnclosure: ReadEnclosure(); return false;
+    case Tag::kEnclosure:
+      ReadEnclosure();
+      return false;
     case Tag::kSource:
-      if (atom_) Push(name, tag, Where::kSource);
-      else ReadSource(name);
+      if (atom_)
+        Push(name, tag, Where::kSource);
+      else
+        ReadSource(name);
       return true;
-    default: return DispatchShared(name, tag, &entry_.categories);
+    case Tag::kCategory:
+      ReadCategory(name, &entry_.categories);
+      return true;
+    case Tag::kKeywords:
+      ReadKeywords(name, &entry_.categories);
+      return true;
+    case Tag::kItunesCategory:
+      if (std::string text = Attribute("text"); !text.empty())
+        entry_.categories.push_back(std::move(text));
+      return false;  // categories lie in one another
+    default:
+      return DispatchIgnored(name, tag);
   }
 }
 
 bool FeedReader::DispatchSource(std::string_view name, Tag tag) {
   bool strong = false;
   switch (tag) {
-    case Tag::kTitle: entry_.source.title = ReadTitle(name); return true;
-    case Tag::kLink: ReadLink(name, &entry_.source.link, &strong); return true;
+    case Tag::kTitle:
+      entry_.source.title = ReadTitle(name);
+      return true;
+    case Tag::kLink:
+      ReadLink(name, &entry_.source.link, &strong);
+      return true;
     case Tag::kAuthor:
-    case Tag::kContributor: Push(name, tag, Where::kIgnored); return true;
-    default: return false;
+    case Tag::kContributor:
+      Push(name, tag, Where::kIgnored);
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -1,7 +1,8 @@
-// Walks the elements of an RSS, RDF, Atom or CDF document and fills a Feed. One vocabulary for all of them: what an
-// element means hangs on its namespace and on where it stands (feed, entry, source), not on the root, because
-// real feeds mix them. Recovers from missing end tags at the next entry or at the end of an element around.
-// One reader per document, one thread; linear time; at most kDepthMax elements are tracked.
+// Walks the elements of an RSS, RDF, Atom or CDF document and fills a Feed. One vocabulary for all
+// of them: what an element means hangs on its namespace and on where it stands (feed, entry,
+// source), not on the root, because real feeds mix them. Recovers from missing end tags at the next
+// entry or at the end of an element around. One reader per document, one thread; linear time; at
+// most kDepthMax elements are tracked.
 #pragma once
 
 #include <string>
@@ -48,7 +49,7 @@ class FeedReader {
   bool DispatchFeed(std::string_view name, Tag tag);
   bool DispatchEntry(std::string_view name, Tag tag);
   bool DispatchSource(std::string_view name, Tag tag);
-  bool DispatchShared(std::string_view name, Tag tag, std::vector<std::string>* categories);
+  bool DispatchIgnored(std::string_view name, Tag tag);
   void Finish();
 
   // Attributes of the current start tag.
@@ -70,18 +71,22 @@ class FeedReader {
   void ReadSummary(std::string_view name, TextType::Kind fallback);
   void ReadCategory(std::string_view name, std::vector<std::string>* categories);
   void ReadKeywords(std::string_view name, std::vector<std::string>* categories);
+  void ReadTtl(std::string_view name);
   void ReadSkip(std::string_view name, Tag tag);
   ElementText ReadElement(std::string_view name, TextMode mode);
-  std::string_view CurrentBase() const { return element_base_.empty() ? std::string_view(bases_.back()) : element_base_; }
+  std::string_view CurrentBase() const {
+    return element_base_.empty() ? std::string_view(bases_.back()) : element_base_;
+  }
 
   XmlScanner scanner_;
   NamespaceScope scope_;
   DtdEntities dtd_;
   std::vector<std::string_view> open_;  // names of the open elements; parallel to frames_
   std::vector<Frame> frames_;
-  size_t too_deep_ = 0;              // open elements beyond kDepthMax
-  std::vector<std::string> bases_;   // xml:base of the open elements that have one, over the document's
-  std::string element_base_;         // base of the element being read when it has its own
+  size_t too_deep_ = 0;  // open elements beyond kDepthMax
+  std::vector<std::string>
+      bases_;                 // xml:base of the open elements that have one, over the document's
+  std::string element_base_;  // base of the element being read when it has its own
   TextReader text_reader_;
 
   Feed feed_;

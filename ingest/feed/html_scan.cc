@@ -9,25 +9,30 @@
 namespace racewatch::ingest::feed {
 namespace {
 
-constexpr size_t kTagBytesMax = size_t{1} << 20;  // data: images in attributes are long; more is no tag
+constexpr size_t kTagBytesMax = size_t{1}
+                                << 20;  // data: images in attributes are long; more is no tag
 constexpr size_t kElementNameMax = 12;
 
 // Sorted for binary search.
 constexpr auto kHtmlElements = std::to_array<std::string_view>({
-    "a",        "abbr",       "acronym",  "address",  "applet",   "area",     "article",  "aside",    "audio",
-    "b",        "base",       "basefont", "bdi",      "bdo",      "big",      "blink",    "blockquote", "body",
-    "br",       "button",     "canvas",   "caption",  "center",   "cite",     "code",     "col",      "colgroup",
-    "data",     "datalist",   "dd",       "del",      "details",  "dfn",      "dialog",   "dir",      "div",
-    "dl",       "dt",         "em",       "embed",    "fieldset", "figcaption", "figure", "font",     "footer",
-    "form",     "frame",      "frameset", "h1",       "h2",       "h3",       "h4",       "h5",       "h6",
-    "head",     "header",     "hr",       "html",     "i",        "iframe",   "img",      "input",    "ins",
-    "kbd",      "label",      "legend",   "li",       "link",     "main",     "map",      "mark",     "math",
-    "menu",     "meta",       "meter",    "nav",      "nobr",     "noscript", "object",   "ol",       "optgroup",
-    "option",   "output",     "p",        "param",    "path",     "picture",  "pre",      "progress", "q",
-    "rp",       "rt",         "ruby",     "s",        "samp",     "script",   "section",  "select",   "small",
-    "source",   "span",       "strike",   "strong",   "style",    "sub",      "summary",  "sup",      "svg",
-    "table",    "tbody",      "td",       "template", "textarea", "tfoot",    "th",       "thead",    "time",
-    "title",    "tr",         "track",    "tt",       "u",        "ul",       "var",
+    "a",        "abbr",   "acronym",    "address",  "applet",   "area",     "article",
+    "aside",    "audio",  "b",          "base",     "basefont", "bdi",      "bdo",
+    "big",      "blink",  "blockquote", "body",     "br",       "button",   "canvas",
+    "caption",  "center", "cite",       "code",     "col",      "colgroup", "data",
+    "datalist", "dd",     "del",        "details",  "dfn",      "dialog",   "dir",
+    "div",      "dl",     "dt",         "em",       "embed",    "fieldset", "figcaption",
+    "figure",   "font",   "footer",     "form",     "frame",    "frameset", "h1",
+    "h2",       "h3",     "h4",         "h5",       "h6",       "head",     "header",
+    "hr",       "html",   "i",          "iframe",   "img",      "input",    "ins",
+    "kbd",      "label",  "legend",     "li",       "link",     "main",     "map",
+    "mark",     "math",   "menu",       "meta",     "meter",    "nav",      "nobr",
+    "noscript", "object", "ol",         "optgroup", "option",   "output",   "p",
+    "param",    "path",   "picture",    "pre",      "progress", "q",        "rp",
+    "rt",       "ruby",   "s",          "samp",     "script",   "section",  "select",
+    "small",    "source", "span",       "strike",   "strong",   "style",    "sub",
+    "summary",  "sup",    "svg",        "table",    "tbody",    "td",       "template",
+    "textarea", "tfoot",  "th",         "thead",    "time",     "title",    "tr",
+    "track",    "tt",     "u",          "ul",       "var",
 });
 static_assert(std::is_sorted(kHtmlElements.begin(), kHtmlElements.end()));
 
@@ -42,13 +47,16 @@ HtmlTag ReadHtmlTag(std::string_view html, size_t at) {
   }
   if (i >= html.size() || !IsAlpha(html[i])) return tag;
   const size_t name = i;
-  while (i < html.size() && (IsAlnum(html[i]) || html[i] == ':' || html[i] == '-' || html[i] == '_')) ++i;
+  while (i < html.size() &&
+         (IsAlnum(html[i]) || html[i] == ':' || html[i] == '-' || html[i] == '_'))
+    ++i;
   tag.name = html.substr(name, i - name);
   const size_t rest = i;
   const std::string_view seen = html.substr(0, std::min(html.size(), at + kTagBytesMax));
   for (i = FindTagByte(seen, i); i < seen.size() && html[i] != '>'; i = FindTagByte(seen, i + 1)) {
     if (html[i] == '<') return HtmlTag();  // no tag goes over another
-    if (i > rest && (html[i - 1] == '=' || IsSpace(html[i - 1]))) i = FindByte(seen, html[i], i + 1);
+    if (i > rest && (html[i - 1] == '=' || IsSpace(html[i - 1])))
+      i = FindByte(seen, html[i], i + 1);
   }
   if (i >= seen.size()) return HtmlTag();
   tag.self_closing = i > rest && html[i - 1] == '/';
@@ -59,10 +67,13 @@ HtmlTag ReadHtmlTag(std::string_view html, size_t at) {
 
 bool NextHtmlAttribute(std::string_view* rest, HtmlAttribute* attribute) {
   std::string_view s = *rest;
-  while (!s.empty() && (IsSpace(s[0]) || s[0] == '/' || s[0] == '=' || s[0] == '"' || s[0] == '\'')) s.remove_prefix(1);
+  while (!s.empty() && (IsSpace(s[0]) || s[0] == '/' || s[0] == '=' || s[0] == '"' || s[0] == '\''))
+    s.remove_prefix(1);
   if (s.empty()) return false;
   size_t i = 0;
-  while (i < s.size() && !IsSpace(s[i]) && s[i] != '=' && s[i] != '/' && s[i] != '"' && s[i] != '\'') ++i;
+  while (i < s.size() && !IsSpace(s[i]) && s[i] != '=' && s[i] != '/' && s[i] != '"' &&
+         s[i] != '\'')
+    ++i;
   *attribute = {s.substr(0, i), {}, false};
   while (i < s.size() && IsSpace(s[i])) ++i;
   if (i < s.size() && s[i] == '=') {
@@ -100,7 +111,8 @@ size_t SkipHtmlDeclaration(std::string_view html, size_t at) {
 }
 
 size_t SkipRawText(std::string_view html, std::string_view name, size_t from) {
-  for (size_t at = FindMark(html, "</", 1, from); at < html.size(); at = FindMark(html, "</", 1, at + 2)) {
+  for (size_t at = FindMark(html, "</", 1, from); at < html.size();
+       at = FindMark(html, "</", 1, at + 2)) {
     if (!StartsWithIgnoreCase(html.substr(at + 2), name)) continue;
     const size_t end = FindByte(html, '>', at);
     return std::min(end + 1, html.size());
@@ -112,12 +124,13 @@ bool IsHtmlElement(std::string_view name) {
   if (name.empty() || name.size() > kElementNameMax) return false;
   char low[kElementNameMax];
   for (size_t i = 0; i < name.size(); ++i) low[i] = ToLower(name[i]);
-  return std::binary_search(kHtmlElements.begin(), kHtmlElements.end(), std::string_view(low, name.size()));
+  return std::binary_search(kHtmlElements.begin(), kHtmlElements.end(),
+                            std::string_view(low, name.size()));
 }
 
 bool IsVoidElement(std::string_view name) {
-  for (const std::string_view known : {"br", "img", "hr", "input", "meta", "link", "area", "base", "col", "embed",
-                                       "param", "source", "track", "wbr"})
+  for (const std::string_view known : {"br", "img", "hr", "input", "meta", "link", "area", "base",
+                                       "col", "embed", "param", "source", "track", "wbr"})
     if (EqualsIgnoreCase(known, name)) return true;
   return false;
 }

@@ -17,10 +17,11 @@ using feed::HtmlTag;
 enum class Break : unsigned char { kNone, kSpace, kLine, kParagraph };
 
 // Blocks, sorted: a paragraph begins and ends with each.
-constexpr auto kBlocks = std::to_array<std::string_view>({
-    "address", "article", "aside", "blockquote", "center", "dd", "details", "div", "dl", "dt", "fieldset", "figcaption",
-    "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "main", "nav", "ol", "p", "pre",
-    "section", "summary", "table", "ul"});
+constexpr auto kBlocks = std::to_array<std::string_view>(
+    {"address", "article", "aside",    "blockquote", "center",  "dd",      "details", "div",
+     "dl",      "dt",      "fieldset", "figcaption", "figure",  "footer",  "form",    "h1",
+     "h2",      "h3",      "h4",       "h5",         "h6",      "header",  "hr",      "main",
+     "nav",     "ol",      "p",        "pre",        "section", "summary", "table",   "ul"});
 static_assert(std::is_sorted(kBlocks.begin(), kBlocks.end()));
 constexpr auto kLines = std::to_array<std::string_view>({"br", "li", "option", "tr"});
 constexpr auto kCells = std::to_array<std::string_view>({"img", "td", "th"});
@@ -36,7 +37,8 @@ Break BreakOf(std::string_view name) {
   return Break::kNone;
 }
 
-// Collects visible text; breaks are held back until more text follows, so none is left at either end.
+// Collects visible text; breaks are held back until more text follows, so none is left at either
+// end.
 class TextSink {
  public:
   explicit TextSink(size_t size_hint) { out_.reserve(size_hint); }
@@ -96,7 +98,8 @@ std::string Extract(std::string_view html, Break ceiling) {
     if (tag.length > 0) {
       at = open + tag.length;
       sink.Ask(std::min(BreakOf(tag.name), ceiling));
-      if (IsRawText(tag.name) && !tag.closing && !tag.self_closing) at = feed::SkipRawText(html, tag.name, at);
+      if (IsRawText(tag.name) && !tag.closing && !tag.self_closing)
+        at = feed::SkipRawText(html, tag.name, at);
     } else if (const size_t skip = feed::SkipHtmlDeclaration(html, open); skip > 0) {
       at = open + skip;
     } else {

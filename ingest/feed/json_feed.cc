@@ -26,22 +26,28 @@ std::string String(const object& from, std::string_view key) {
   return {};
 }
 
-std::string Html(const object& from, std::string_view html_key, std::string_view text_key, std::string_view base) {
+std::string Html(const object& from, std::string_view html_key, std::string_view text_key,
+                 std::string_view base) {
   std::string out;
-  if (const std::string html = String(from, html_key); !html.empty()) AppendSanitised(html, base, Markup::kHtml, &out);
-  else AppendEscaped(String(from, text_key), &out);
+  if (const std::string html = String(from, html_key); !html.empty())
+    AppendSanitised(html, base, Markup::kHtml, &out);
+  else
+    AppendEscaped(String(from, text_key), &out);
   return out;
 }
 
 // 1.1 has "authors", 1.0 "author".
 std::string Author(const object& from) {
   object person;
-  if (from["authors"].at(0).get(person) == simdjson::SUCCESS || from["author"].get(person) == simdjson::SUCCESS)
+  if (from["authors"].at(0).get(person) == simdjson::SUCCESS ||
+      from["author"].get(person) == simdjson::SUCCESS)
     return Collapse(String(person, "name"));
   return {};
 }
 
-std::optional<FeedTime> Date(const object& from, std::string_view key) { return ParseDate(String(from, key)); }
+std::optional<FeedTime> Date(const object& from, std::string_view key) {
+  return ParseDate(String(from, key));
+}
 
 FeedEntry ReadItem(const object& item, std::string_view base) {
   FeedEntry entry;
@@ -60,11 +66,14 @@ FeedEntry ReadItem(const object& item, std::string_view base) {
   simdjson::dom::array list;
   if (item["tags"].get(list) == simdjson::SUCCESS)
     for (const element tag : list)
-      if (std::string_view text; tag.get(text) == simdjson::SUCCESS) entry.categories.emplace_back(Collapse(text));
+      if (std::string_view text; tag.get(text) == simdjson::SUCCESS)
+        entry.categories.emplace_back(Collapse(text));
   if (item["attachments"].get(list) == simdjson::SUCCESS)
     for (const element one : list)
-      if (object attachment; one.get(attachment) == simdjson::SUCCESS && !String(attachment, "url").empty())
-        entry.enclosures.push_back({ResolveUrl(base, String(attachment, "url")), String(attachment, "mime_type"),
+      if (object attachment;
+          one.get(attachment) == simdjson::SUCCESS && !String(attachment, "url").empty())
+        entry.enclosures.push_back({ResolveUrl(base, String(attachment, "url")),
+                                    String(attachment, "mime_type"),
                                     String(attachment, "size_in_bytes")});
   return entry;
 }
@@ -74,12 +83,15 @@ base::Result<Feed> ReadRoot(const object& root, std::string_view base) {
   const std::string version = String(root, "version");
   simdjson::dom::array items;
   const bool has_items = root["items"].get(items) == simdjson::SUCCESS;
-  if (version.find("jsonfeed.org") == std::string::npos && !(has_items && !String(root, "title").empty()))
+  if (version.find("jsonfeed.org") == std::string::npos &&
+      !(has_items && !String(root, "title").empty()))
     return base::InvalidArgument("no feed: a JSON object that is no JSON Feed");
   feed.format = version.ends_with("/1") ? FeedFormat::kJson10 : FeedFormat::kJson11;
   feed.title = Collapse(String(root, "title"));
-  if (const std::string home = String(root, "home_page_url"); !home.empty()) feed.link = ResolveUrl(base, home);
-  if (const std::string self = String(root, "feed_url"); !self.empty()) feed.self_link = ResolveUrl(base, self);
+  if (const std::string home = String(root, "home_page_url"); !home.empty())
+    feed.link = ResolveUrl(base, home);
+  if (const std::string self = String(root, "feed_url"); !self.empty())
+    feed.self_link = ResolveUrl(base, self);
   AppendEscaped(String(root, "description"), &feed.description);
   feed.language = String(root, "language");
   feed.author = Author(root);
@@ -90,11 +102,13 @@ base::Result<Feed> ReadRoot(const object& root, std::string_view base) {
         feed.hubs.push_back(ResolveUrl(base, String(hub, "url")));
   if (has_items)
     for (const element one : items)
-      if (object item; one.get(item) == simdjson::SUCCESS) feed.entries.push_back(ReadItem(item, base));
+      if (object item; one.get(item) == simdjson::SUCCESS)
+        feed.entries.push_back(ReadItem(item, base));
   return feed;
 }
 
-// `text` up to the last complete object of a list in the root object, with the brackets closed; empty when there is none.
+// `text` up to the last complete object of a list in the root object, with the brackets closed;
+// empty when there is none.
 std::string MendCut(std::string_view text) {
   int depth = 0;
   bool in_string = false;
@@ -102,8 +116,10 @@ std::string MendCut(std::string_view text) {
   for (size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
     if (in_string) {
-      if (c == '\\') ++at;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++at;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {

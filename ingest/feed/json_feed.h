@@ -1,4 +1,5 @@
-// JSON Feed 1.0 and 1.1 (jsonfeed.org). A cut document keeps its complete items. Any thread; linear.
+// JSON Feed 1.0 and 1.1 (jsonfeed.org). A cut document keeps its complete items. Any thread;
+// linear.
 #pragma once
 
 #include <string>

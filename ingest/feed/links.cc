@@ -75,7 +75,8 @@ std::string ResolveUrl(std::string_view base, std::string_view reference) {
   base = Trim(base);
   if (base.empty() || HasScheme(reference) || !HasScheme(base)) return std::string(reference);
   const UrlParts parts = SplitBase(base);
-  if (parts.authority.empty() && !parts.path.starts_with('/')) return std::string(reference);  // tag:, urn:
+  if (parts.authority.empty() && !parts.path.starts_with('/'))
+    return std::string(reference);  // tag:, urn:
   std::string out(parts.scheme);
   if (reference.starts_with("//")) return out.append(reference);
   out.append(parts.authority);
@@ -85,7 +86,8 @@ std::string ResolveUrl(std::string_view base, std::string_view reference) {
     return out.append(reference);
   }
   const size_t path_end = reference.find_first_of("?#");
-  const std::string_view tail = path_end == std::string_view::npos ? std::string_view() : reference.substr(path_end);
+  const std::string_view tail =
+      path_end == std::string_view::npos ? std::string_view() : reference.substr(path_end);
   std::string path;
   if (reference[0] != '/') {
     const size_t slash = parts.path.rfind('/');
@@ -102,8 +104,8 @@ bool IsUnsafeUrl(std::string_view url) {
   for (const char c : url) {
     if (c == ':') {
       const std::string_view name(scheme, n);
-      return name == "javascript" || name == "vbscript" || name == "livescript" || name == "mocha" ||
-             name == "file" || name == "data" || name == "jscript";
+      return name == "javascript" || name == "vbscript" || name == "livescript" ||
+             name == "mocha" || name == "file" || name == "data" || name == "jscript";
     }
     if (static_cast<unsigned char>(c) <= ' ') continue;
     if (n == sizeof scheme || !(IsAlnum(c) || c == '+' || c == '-' || c == '.')) return false;

@@ -5,8 +5,8 @@
 namespace racewatch::ingest::feed {
 namespace {
 
-// One line a language, twelve names separated by blanks; an abbreviation matches as a prefix, irregular ones follow
-// on a line of their own ('-' fills a month without one).
+// One line a language, twelve names separated by blanks; an abbreviation matches as a prefix,
+// irregular ones follow on a line of their own ('-' fills a month without one).
 constexpr auto kMonths = std::to_array<std::string_view>({
     "january february march april may june july august september october november december",
     "- - - - - - - - sept - - -",
@@ -23,15 +23,19 @@ constexpr auto kMonths = std::to_array<std::string_view>({
     "- - mrt - - - - - - - - -",
     "januari februari maret april mei juni juli agustus september oktober november desember",
     "januari februari mars april maj juni juli augusti september oktober november december",
-    "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
-    "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik listopad grudzień",
+    "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada "
+    "grudnia",
+    "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik listopad "
+    "grudzień",
     "ledna února března dubna května června července srpna září října listopadu prosince",
-    "január február március április május június július augusztus szeptember október november december",
+    "január február március április május június július augusztus szeptember október november "
+    "december",
     "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
     "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
     "январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь",
     "січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня",
-    "ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου",
+    "ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου "
+    "νοεμβρίου δεκεμβρίου",
     "ιαν φεβ μαρ απρ μαι ιουν ιουλ αυγ σεπ οκτ νοε δεκ",
     "- - μάρ - μάι ιούν ιούλ αύγ - - - -",
     "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",

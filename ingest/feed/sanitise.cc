@@ -13,20 +13,42 @@ enum class Fate : unsigned char { kKeep, kDropTag, kDropContent };
 
 Fate FateOf(std::string_view name) {
   switch (ToLower(name[0])) {
-    case 's': return EqualsIgnoreCase(name, "script") || EqualsIgnoreCase(name, "style") ? Fate::kDropContent : Fate::kKeep;
-    case 'a': return EqualsIgnoreCase(name, "applet") ? Fate::kDropContent : Fate::kKeep;
-    case 'b': return EqualsIgnoreCase(name, "base") || EqualsIgnoreCase(name, "button") || EqualsIgnoreCase(name, "body") ? Fate::kDropTag : Fate::kKeep;
-    case 'e': return EqualsIgnoreCase(name, "embed") ? Fate::kDropTag : Fate::kKeep;
+    case 's':
+      return EqualsIgnoreCase(name, "script") || EqualsIgnoreCase(name, "style")
+                 ? Fate::kDropContent
+                 : Fate::kKeep;
+    case 'a':
+      return EqualsIgnoreCase(name, "applet") ? Fate::kDropContent : Fate::kKeep;
+    case 'b':
+      return EqualsIgnoreCase(name, "base") || EqualsIgnoreCase(name, "button") ||
+                     EqualsIgnoreCase(name, "body")
+                 ? Fate::kDropTag
+                 : Fate::kKeep;
+    case 'e':
+      return EqualsIgnoreCase(name, "embed") ? Fate::kDropTag : Fate::kKeep;
     case 'f':
-      return EqualsIgnoreCase(name, "form") || EqualsIgnoreCase(name, "frame") || EqualsIgnoreCase(name, "frameset") ? Fate::kDropTag : Fate::kKeep;
-    case 'h': return EqualsIgnoreCase(name, "html") || EqualsIgnoreCase(name, "head") ? Fate::kDropTag : Fate::kKeep;
-    case 'i': return EqualsIgnoreCase(name, "iframe") || EqualsIgnoreCase(name, "input") ? Fate::kDropTag : Fate::kKeep;
-    case 'l': return EqualsIgnoreCase(name, "link") ? Fate::kDropTag : Fate::kKeep;
-    case 'm': return EqualsIgnoreCase(name, "meta") ? Fate::kDropTag : Fate::kKeep;
-    case 'o': return EqualsIgnoreCase(name, "object") ? Fate::kDropTag : Fate::kKeep;
-    case 'p': return EqualsIgnoreCase(name, "param") ? Fate::kDropTag : Fate::kKeep;
-    case 't': return EqualsIgnoreCase(name, "template") ? Fate::kDropTag : Fate::kKeep;
-    default: return Fate::kKeep;
+      return EqualsIgnoreCase(name, "form") || EqualsIgnoreCase(name, "frame") ||
+                     EqualsIgnoreCase(name, "frameset")
+                 ? Fate::kDropTag
+                 : Fate::kKeep;
+    case 'h':
+      return EqualsIgnoreCase(name, "html") || EqualsIgnoreCase(name, "head") ? Fate::kDropTag
+                                                                              : Fate::kKeep;
+    case 'i':
+      return EqualsIgnoreCase(name, "iframe") || EqualsIgnoreCase(name, "input") ? Fate::kDropTag
+                                                                                 : Fate::kKeep;
+    case 'l':
+      return EqualsIgnoreCase(name, "link") ? Fate::kDropTag : Fate::kKeep;
+    case 'm':
+      return EqualsIgnoreCase(name, "meta") ? Fate::kDropTag : Fate::kKeep;
+    case 'o':
+      return EqualsIgnoreCase(name, "object") ? Fate::kDropTag : Fate::kKeep;
+    case 'p':
+      return EqualsIgnoreCase(name, "param") ? Fate::kDropTag : Fate::kKeep;
+    case 't':
+      return EqualsIgnoreCase(name, "template") ? Fate::kDropTag : Fate::kKeep;
+    default:
+      return Fate::kKeep;
   }
 }
 
@@ -35,24 +57,38 @@ enum class AttributeKind : unsigned char { kPlain, kUrl, kDrop };
 AttributeKind KindOf(std::string_view name) {
   if (name.size() < 3) return AttributeKind::kPlain;
   switch (ToLower(name[0])) {
-    case 'o': return ToLower(name[1]) == 'n' ? AttributeKind::kDrop : AttributeKind::kPlain;
+    case 'o':
+      return ToLower(name[1]) == 'n' ? AttributeKind::kDrop : AttributeKind::kPlain;
     case 's':
       if (EqualsIgnoreCase(name, "src")) return AttributeKind::kUrl;
-      return EqualsIgnoreCase(name, "style") || EqualsIgnoreCase(name, "srcdoc") ? AttributeKind::kDrop : AttributeKind::kPlain;
-    case 'h': return EqualsIgnoreCase(name, "href") ? AttributeKind::kUrl : AttributeKind::kPlain;
-    case 'c': return EqualsIgnoreCase(name, "cite") ? AttributeKind::kUrl : AttributeKind::kPlain;
-    case 'b': return EqualsIgnoreCase(name, "background") ? AttributeKind::kUrl : AttributeKind::kPlain;
-    case 'p': return EqualsIgnoreCase(name, "poster") ? AttributeKind::kUrl : AttributeKind::kPlain;
-    case 'l': return EqualsIgnoreCase(name, "longdesc") ? AttributeKind::kUrl : AttributeKind::kPlain;
-    case 'a': return EqualsIgnoreCase(name, "action") ? AttributeKind::kDrop : AttributeKind::kPlain;
-    case 'f': return EqualsIgnoreCase(name, "formaction") ? AttributeKind::kDrop : AttributeKind::kPlain;
-    case 'x': return EqualsIgnoreCase(name, "xlink:href") ? AttributeKind::kUrl : AttributeKind::kPlain;
-    default: return AttributeKind::kPlain;
+      return EqualsIgnoreCase(name, "style") || EqualsIgnoreCase(name, "srcdoc")
+                 ? AttributeKind::kDrop
+                 : AttributeKind::kPlain;
+    case 'h':
+      return EqualsIgnoreCase(name, "href") ? AttributeKind::kUrl : AttributeKind::kPlain;
+    case 'c':
+      return EqualsIgnoreCase(name, "cite") ? AttributeKind::kUrl : AttributeKind::kPlain;
+    case 'b':
+      return EqualsIgnoreCase(name, "background") ? AttributeKind::kUrl : AttributeKind::kPlain;
+    case 'p':
+      return EqualsIgnoreCase(name, "poster") ? AttributeKind::kUrl : AttributeKind::kPlain;
+    case 'l':
+      return EqualsIgnoreCase(name, "longdesc") ? AttributeKind::kUrl : AttributeKind::kPlain;
+    case 'a':
+      return EqualsIgnoreCase(name, "action") ? AttributeKind::kDrop : AttributeKind::kPlain;
+    case 'f':
+      return EqualsIgnoreCase(name, "formaction") ? AttributeKind::kDrop : AttributeKind::kPlain;
+    case 'x':
+      return EqualsIgnoreCase(name, "xlink:href") ? AttributeKind::kUrl : AttributeKind::kPlain;
+    default:
+      return AttributeKind::kPlain;
   }
 }
 
 // An address that needs neither resolving nor a closer look, which is nearly every one.
-bool IsPlainHttp(std::string_view url) { return url.starts_with("https://") || url.starts_with("http://"); }
+bool IsPlainHttp(std::string_view url) {
+  return url.starts_with("https://") || url.starts_with("http://");
+}
 
 class Sanitiser {
  public:
@@ -63,8 +99,10 @@ class Sanitiser {
     size_t at = 0;
     while ((at = FindByte(html_, '<', at)) < html_.size()) {
       const char next = at + 1 < html_.size() ? html_[at + 1] : '\0';
-      if (IsAlpha(next) || next == '/') at = HandleTag(at);
-      else at = HandleDeclaration(at);
+      if (IsAlpha(next) || next == '/')
+        at = HandleTag(at);
+      else
+        at = HandleDeclaration(at);
     }
     Flush(html_.size());
   }
@@ -91,7 +129,8 @@ class Sanitiser {
     if (markup_ == Markup::kXml && html_.compare(at, 9, "<![CDATA[") == 0) {
       const size_t end = FindMark(html_, "]]>", 0, at);
       Flush(at);
-      AppendEscaped(html_.substr(at + 9, end < html_.size() ? end - at - 9 : std::string_view::npos), out_);
+      AppendEscaped(
+          html_.substr(at + 9, end < html_.size() ? end - at - 9 : std::string_view::npos), out_);
       kept_ = std::min(end + 3, html_.size());
       return kept_;
     }
@@ -104,10 +143,12 @@ class Sanitiser {
     if (tag.length == 0) return EscapeAngle(at);
     const size_t end = at + tag.length;
     const size_t colon = tag.name.find(':');
-    const std::string_view local = colon == std::string_view::npos ? tag.name : tag.name.substr(colon + 1);
+    const std::string_view local =
+        colon == std::string_view::npos ? tag.name : tag.name.substr(colon + 1);
     if (local.empty()) return Drop(at, end);
     const Fate fate = FateOf(local);
-    if (fate == Fate::kDropContent && !tag.closing && !tag.self_closing) return Drop(at, SkipRawText(html_, tag.name, end));
+    if (fate == Fate::kDropContent && !tag.closing && !tag.self_closing)
+      return Drop(at, SkipRawText(html_, tag.name, end));
     if (fate != Fate::kKeep) return Drop(at, end);
     const bool expand = markup_ == Markup::kXml && tag.self_closing && !IsVoidElement(local);
     const bool rename = markup_ == Markup::kXml && local.size() != tag.name.size();
@@ -120,7 +161,8 @@ class Sanitiser {
 
   bool AttributesAreClean(std::string_view rest) const {
     if (rest.empty()) return true;
-    if (FindByte(rest, '<', 0) < rest.size()) return false;  // legal inside quotes, but no reason to trust it
+    if (FindByte(rest, '<', 0) < rest.size())
+      return false;  // legal inside quotes, but no reason to trust it
     HtmlAttribute attribute;
     while (NextHtmlAttribute(&rest, &attribute)) {
       const AttributeKind kind = KindOf(attribute.name);
@@ -141,7 +183,9 @@ class Sanitiser {
 
   void AppendAttribute(const HtmlAttribute& attribute) {
     const AttributeKind kind = KindOf(attribute.name);
-    if (kind == AttributeKind::kDrop || attribute.name.find_first_of("<>") != std::string_view::npos) return;
+    if (kind == AttributeKind::kDrop ||
+        attribute.name.find_first_of("<>") != std::string_view::npos)
+      return;
     std::string_view value = attribute.value;
     std::string resolved;
     if (kind == AttributeKind::kUrl && !IsPlainHttp(value)) {
@@ -156,9 +200,12 @@ class Sanitiser {
     if (!attribute.has_value) return;
     out_->append("=\"");
     for (const char c : value) {
-      if (c == '"') out_->append("&quot;");
-      else if (c == '<') out_->append("&lt;");
-      else out_->push_back(c);
+      if (c == '"')
+        out_->append("&quot;");
+      else if (c == '<')
+        out_->append("&lt;");
+      else
+        out_->push_back(c);
     }
     out_->push_back('"');
   }
@@ -172,7 +219,8 @@ class Sanitiser {
 
 }  // namespace
 
-void AppendSanitised(std::string_view html, std::string_view base, Markup markup, std::string* out) {
+void AppendSanitised(std::string_view html, std::string_view base, Markup markup,
+                     std::string* out) {
   Sanitiser(html, base, markup, out).Run();
 }
 

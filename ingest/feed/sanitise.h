@@ -1,6 +1,7 @@
-// HTML of a feed made safe to show and its links absolute: script, style, applet and everything else that loads
-// or runs code goes, with every on* and style attribute; href and src are resolved. A filter over the text, no
-// tree: linear time, the output never much longer than the input. Any thread.
+// HTML of a feed made safe to show and its links absolute: script, style, applet and everything
+// else that loads or runs code goes, with every on* and style attribute; href and src are resolved.
+// A filter over the text, no tree: linear time, the output never much longer than the input. Any
+// thread.
 #pragma once
 
 #include <string>

@@ -23,8 +23,12 @@ ElementText TextReader::Read(std::string_view name, TextMode mode) {
   size_t nested = 0;  // child elements of the same name
   for (bool done = false; !done;) {
     switch (scanner_->Next()) {
-      case XmlEvent::kText: AddText(scanner_->text(), false); break;
-      case XmlEvent::kCData: AddText(scanner_->text(), true); break;
+      case XmlEvent::kText:
+        AddText(scanner_->text(), false);
+        break;
+      case XmlEvent::kCData:
+        AddText(scanner_->text(), true);
+        break;
       case XmlEvent::kStart:
         if (scope_->TagOf(scanner_->name()) == Tag::kEntry) {
           scanner_->Rewind(scanner_->token_begin());
@@ -36,8 +40,10 @@ ElementText TextReader::Read(std::string_view name, TextMode mode) {
         break;
       case XmlEvent::kEnd:
         if (EqualsIgnoreCase(scanner_->name(), name)) {
-          if (nested == 0) done = true;
-          else --nested, AddTag();
+          if (nested == 0)
+            done = true;
+          else
+            --nested, AddTag();
         } else if (EndsElementAround(scanner_->name())) {
           scanner_->Rewind(scanner_->token_begin());
           done = true;
@@ -74,7 +80,8 @@ void TextReader::AddText(std::string_view text, bool cdata) {
 void TextReader::AddTag() {
   has_markup_ = true;
   const size_t begin = scanner_->token_begin();
-  if (mode_ != TextMode::kPlain) AddPiece(scanner_->Slice(begin, scanner_->position()), false, false);
+  if (mode_ != TextMode::kPlain)
+    AddPiece(scanner_->Slice(begin, scanner_->position()), false, false);
 }
 
 void TextReader::AddPiece(std::string_view piece, bool decode, bool escape) {
@@ -91,9 +98,12 @@ void TextReader::AddPiece(std::string_view piece, bool decode, bool escape) {
   }
   if (blank_before_) buffer_.push_back(' ');
   blank_before_ = false;
-  if (decode) AppendDecoded(piece, dtd_, &buffer_);
-  else if (escape) AppendEscaped(piece, &buffer_);
-  else buffer_.append(piece);
+  if (decode)
+    AppendDecoded(piece, dtd_, &buffer_);
+  else if (escape)
+    AppendEscaped(piece, &buffer_);
+  else
+    buffer_.append(piece);
 }
 
 }  // namespace racewatch::ingest::feed

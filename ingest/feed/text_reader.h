@@ -1,6 +1,7 @@
-// Reads the text of one element: decodes it the way its type asks for, keeps or drops child tags, and notices an
-// end tag that is missing. Used by FeedReader for every leaf of a feed. What it returns lives until the next call;
-// plain text and CDATA come back as views into the document without a copy.
+// Reads the text of one element: decodes it the way its type asks for, keeps or drops child tags,
+// and notices an end tag that is missing. Used by FeedReader for every leaf of a feed. What it
+// returns lives until the next call; plain text and CDATA come back as views into the document
+// without a copy.
 #pragma once
 
 #include <string>
@@ -32,8 +33,8 @@ class TextReader {
              const std::vector<std::string_view>* open)
       : scanner_(scanner), scope_(scope), dtd_(dtd), open_(open) {}
 
-  // Reads up to and including the end tag of element `name`, whose start tag was the last token (and was not
-  // self-closing). An entry that begins, or the end of an element around, ends it too.
+  // Reads up to and including the end tag of element `name`, whose start tag was the last token
+  // (and was not self-closing). An entry that begins, or the end of an element around, ends it too.
   ElementText Read(std::string_view name, TextMode mode);
 
  private:

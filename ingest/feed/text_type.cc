@@ -45,7 +45,8 @@ std::string DecodeBase64(std::string_view text) {
 
 TextType::Kind KindOfMime(std::string_view type) {
   type = Trim(type.substr(0, type.find(';')));
-  if (EqualsIgnoreCase(type, "html") || EqualsIgnoreCase(type, "text/html")) return TextType::Kind::kHtml;
+  if (EqualsIgnoreCase(type, "html") || EqualsIgnoreCase(type, "text/html"))
+    return TextType::Kind::kHtml;
   if (EqualsIgnoreCase(type, "xhtml")) return TextType::Kind::kXhtml;
   if (type.ends_with("+xml") || type.ends_with("/xml")) return TextType::Kind::kXhtml;
   return TextType::Kind::kText;
@@ -54,7 +55,8 @@ TextType::Kind KindOfMime(std::string_view type) {
 // Media types other than text, html, xhtml and XML are base64 (RFC 4287, section 4.1.3.3).
 bool IsBinaryMime(std::string_view type) {
   type = Trim(type);
-  return type.find('/') != std::string_view::npos && !StartsWithIgnoreCase(type, "text/") && !type.ends_with("xml");
+  return type.find('/') != std::string_view::npos && !StartsWithIgnoreCase(type, "text/") &&
+         !type.ends_with("xml");
 }
 
 }  // namespace
@@ -70,7 +72,8 @@ TextType ReadTextType(const std::vector<XmlAttribute>& attributes, TextType::Kin
     result.explicit_type = !result.base64;
   }
   if (mode == "base64") result.base64 = true;
-  if (mode == "escaped" && result.kind == TextType::Kind::kXhtml) result.kind = TextType::Kind::kHtml;
+  if (mode == "escaped" && result.kind == TextType::Kind::kXhtml)
+    result.kind = TextType::Kind::kHtml;
   return result;
 }
 
@@ -83,7 +86,8 @@ bool LooksLikeHtml(std::string_view text) {
     evidence |= tag.closing || tag.self_closing || IsVoidElement(tag.name);
   }
   std::string ignored;
-  for (size_t at = FindByte(text, '&', 0); !evidence && at < text.size(); at = FindByte(text, '&', at + 1))
+  for (size_t at = FindByte(text, '&', 0); !evidence && at < text.size();
+       at = FindByte(text, '&', at + 1))
     evidence = DecodeReference(text.substr(at), nullptr, &ignored) > 0;
   return evidence;
 }
@@ -115,7 +119,8 @@ std::string PlainText(const ElementText& element, const TextType& type) {
   return html ? HtmlToLine(text) : Collapse(text);
 }
 
-void AppendHtml(const ElementText& element, const TextType& type, std::string_view base, std::string* out) {
+void AppendHtml(const ElementText& element, const TextType& type, std::string_view base,
+                std::string* out) {
   std::string decoded;
   std::string_view text = element.text;
   if (type.base64) {
@@ -128,7 +133,9 @@ void AppendHtml(const ElementText& element, const TextType& type, std::string_vi
     AppendEscaped(text, out);
     return;
   }
-  AppendSanitised(text, base, type.kind == TextType::Kind::kXhtml && !type.base64 ? Markup::kXml : Markup::kHtml, out);
+  AppendSanitised(
+      text, base,
+      type.kind == TextType::Kind::kXhtml && !type.base64 ? Markup::kXml : Markup::kHtml, out);
 }
 
 }  // namespace racewatch::ingest::feed

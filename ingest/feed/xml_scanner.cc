@@ -18,7 +18,8 @@ constexpr std::array<bool, 256> MakeNameTable(bool first) {
   std::array<bool, 256> table{};
   for (int c = 0; c < 256; ++c) {
     const char ch = static_cast<char>(c);
-    table[c] = IsAlpha(ch) || c == '_' || c == ':' || c >= 0x80 || (!first && (IsDigit(ch) || c == '-' || c == '.'));
+    table[c] = IsAlpha(ch) || c == '_' || c == ':' || c >= 0x80 ||
+               (!first && (IsDigit(ch) || c == '-' || c == '.'));
   }
   return table;
 }
@@ -35,8 +36,10 @@ bool EndsWithRoot(std::string_view text) {
   if (at == std::string_view::npos) return false;
   std::string_view name = tail.substr(at + 2);
   name = Trim(name.substr(0, name.find('>')));
-  if (const size_t colon = name.find(':'); colon != std::string_view::npos) name.remove_prefix(colon + 1);
-  return EqualsIgnoreCase(name, "rss") || EqualsIgnoreCase(name, "feed") || EqualsIgnoreCase(name, "rdf");
+  if (const size_t colon = name.find(':'); colon != std::string_view::npos)
+    name.remove_prefix(colon + 1);
+  return EqualsIgnoreCase(name, "rss") || EqualsIgnoreCase(name, "feed") ||
+         EqualsIgnoreCase(name, "rdf");
 }
 
 }  // namespace
@@ -129,8 +132,10 @@ void XmlScanner::ReadAttributes() {
       at_ += 2;
       return;
     }
-    if (IsNameFirst(c)) ReadAttribute();
-    else ++at_;
+    if (IsNameFirst(c))
+      ReadAttribute();
+    else
+      ++at_;
   }
   Cut();
 }
@@ -197,12 +202,14 @@ XmlEvent XmlScanner::ReadCData() {
   return XmlEvent::kCData;
 }
 
-// Where a CDATA section that lacks its end really ends: at the end tag of the element it is the text of. It lacks
-// its end when another section begins before `end` behind that end tag, or when there is no end at all; in a cut
-// document that says little if HTML has an element of that name too.
+// Where a CDATA section that lacks its end really ends: at the end tag of the element it is the
+// text of. It lacks its end when another section begins before `end` behind that end tag, or when
+// there is no end at all; in a cut document that says little if HTML has an element of that name
+// too.
 size_t XmlScanner::UnclosedCDataEnd(size_t from, size_t end) const {
   if (text_element_.empty()) return end;
-  const bool telling = complete_tail_ || !(EqualsIgnoreCase(text_element_, "title") || EqualsIgnoreCase(text_element_, "summary"));
+  const bool telling = complete_tail_ || !(EqualsIgnoreCase(text_element_, "title") ||
+                                           EqualsIgnoreCase(text_element_, "summary"));
   const bool missing = end >= text_.size() && telling;
   size_t limit = missing ? end : from;
   if (!missing) {
@@ -211,7 +218,8 @@ size_t XmlScanner::UnclosedCDataEnd(size_t from, size_t end) const {
     if (limit >= end) return end;
   }
   const std::string_view inside = text_.substr(0, limit);
-  for (size_t at = FindMark(inside, "</", 1, from); at < limit; at = FindMark(inside, "</", 1, at + 2))
+  for (size_t at = FindMark(inside, "</", 1, from); at < limit;
+       at = FindMark(inside, "</", 1, at + 2))
     if (text_.compare(at + 2, text_element_.size(), text_element_) == 0) return at;
   return end;
 }

@@ -1,7 +1,8 @@
-// A tolerant pull scanner over XML-like text: yields start tags, end tags, text and CDATA as views into the
-// input and never fails. It decodes nothing and builds no tree, so it reads a feed at memory speed; what a strict
-// parser would refuse (bare '<', unquoted attributes, a cut tail, CDATA without end) it reads as its author meant.
-// Linear time; memory: the attributes of one tag, at most kAttributesMax. One scanner, one thread.
+// A tolerant pull scanner over XML-like text: yields start tags, end tags, text and CDATA as views
+// into the input and never fails. It decodes nothing and builds no tree, so it reads a feed at
+// memory speed; what a strict parser would refuse (bare '<', unquoted attributes, a cut tail, CDATA
+// without end) it reads as its author meant. Linear time; memory: the attributes of one tag, at
+// most kAttributesMax. One scanner, one thread.
 #pragma once
 
 #include <cstddef>
@@ -28,14 +29,16 @@ class XmlScanner {
   // Moves to the next token. Comments, processing instructions and DOCTYPE are passed over.
   XmlEvent Next();
 
-  std::string_view name() const { return name_; }  // of kStart and kEnd, with its prefix
+  std::string_view name() const { return name_; }        // of kStart and kEnd, with its prefix
   std::string_view text() const { return token_text_; }  // of kText and kCData, not decoded
   bool self_closing() const { return self_closing_; }    // of kStart
   const std::vector<XmlAttribute>& attributes() const { return attributes_; }
   size_t token_begin() const { return token_begin_; }  // offset of the token's first byte
   size_t position() const { return at_; }              // offset behind the token
   // The text of [begin, end).
-  std::string_view Slice(size_t begin, size_t end) const { return text_.substr(begin, end - begin); }
+  std::string_view Slice(size_t begin, size_t end) const {
+    return text_.substr(begin, end - begin);
+  }
   // Goes back so that Next() yields the token at `offset`.
   void Rewind(size_t offset) { at_ = offset; }
 

@@ -17,7 +17,8 @@ Decoded Decode(std::string_view bytes, std::string_view content_type = {}) {
 }
 
 std::string Declared(std::string_view label, std::string_view bytes) {
-  return "<?xml version=\"1.0\" encoding=\"" + std::string(label) + "\"?><t>" + std::string(bytes) + "</t>";
+  return "<?xml version=\"1.0\" encoding=\"" + std::string(label) + "\"?><t>" + std::string(bytes) +
+         "</t>";
 }
 
 std::string TextOf(const Decoded& decoded) {
@@ -39,7 +40,10 @@ TEST(Charset, DeclarationIsBelieved) {
 }
 
 TEST(Charset, Latin1LabelsMeanWindows1252) {
-  EXPECT_EQ(TextOf(Decode(Declared("iso-8859-1", "\x93" "caf\xE9\x94"))), "“café”");
+  EXPECT_EQ(TextOf(Decode(Declared("iso-8859-1",
+                                   "\x93"
+                                   "caf\xE9\x94"))),
+            "“café”");
 }
 
 TEST(Charset, Gb2312LabelMeansGb18030) {
@@ -47,7 +51,8 @@ TEST(Charset, Gb2312LabelMeansGb18030) {
 }
 
 TEST(Charset, HttpCharsetBeatsDeclaration) {
-  EXPECT_EQ(TextOf(Decode(Declared("utf-8", "\xEE\xCF\xD7"), "text/xml; charset=\"KOI8-R\"")), "Нов");
+  EXPECT_EQ(TextOf(Decode(Declared("utf-8", "\xEE\xCF\xD7"), "text/xml; charset=\"KOI8-R\"")),
+            "Нов");
 }
 
 TEST(Charset, BytesBeatAWrongLabel) {
@@ -72,7 +77,9 @@ TEST(Charset, StrayBytesInUtf8AreReadAsWindows1252) {
 }
 
 TEST(Charset, UnlabelledWesternTextIsWindows1252) {
-  EXPECT_EQ(TextOf(Decode("<t>caf\xE9 d\x92" "Or</t>")), "café d’Or");
+  EXPECT_EQ(TextOf(Decode("<t>caf\xE9 d\x92"
+                          "Or</t>")),
+            "café d’Or");
 }
 
 TEST(Charset, C1CodePointsAndControlsAreMended) {
@@ -82,7 +89,8 @@ TEST(Charset, C1CodePointsAndControlsAreMended) {
 TEST(Charset, EveryByteStringBecomesCleanUtf8) {
   std::string bytes;
   uint32_t state = 7;
-  for (int i = 0; i < 4000; ++i) bytes.push_back(static_cast<char>((state = state * 1664525u + 1013904223u) >> 24));
+  for (int i = 0; i < 4000; ++i)
+    bytes.push_back(static_cast<char>((state = state * 1664525u + 1013904223u) >> 24));
   for (size_t cut = 0; cut < bytes.size(); cut += 97) {
     const Decoded once = Decode(std::string_view(bytes).substr(cut));
     const Decoded twice = Decode(once.text);

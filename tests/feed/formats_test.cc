@@ -11,11 +11,14 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-std::string When(const std::optional<FeedTime>& time) { return time ? feed::FormatTime(*time) : "absent"; }
+std::string When(const std::optional<FeedTime>& time) {
+  return time ? feed::FormatTime(*time) : "absent";
+}
 
 TEST(Rss, FieldsOfAnItemAreRead) {
   const FeedEntry entry = FirstItem(
-      "<guid isPermaLink=\"false\">n-1</guid><title>Export rules</title><link>https://desk.example/a</link>"
+      "<guid isPermaLink=\"false\">n-1</guid><title>Export "
+      "rules</title><link>https://desk.example/a</link>"
       "<pubDate>Tue, 03 Nov 2026 09:15:00 GMT</pubDate><author>ann@desk.example (Ann Lee)</author>"
       "<description>Short</description><content:encoded><![CDATA[<p>Long</p>]]></content:encoded>"
       "<category>Chips</category><category>Trade</category>"
@@ -43,8 +46,10 @@ TEST(Rss, ChannelHintsOnPollingAreRead) {
       "<rss version=\"2.0\" xmlns:s=\"http://purl.org/rss/1.0/modules/syndication/\" "
       "xmlns:a=\"http://www.w3.org/2005/Atom\"><channel><title>T</title><ttl>30</ttl>"
       "<s:updatePeriod>daily</s:updatePeriod><s:updateFrequency>4</s:updateFrequency>"
-      "<skipHours><hour>0</hour><hour>23</hour></skipHours><skipDays><day>Sunday</day><day>Tuesday</day></skipDays>"
-      "<a:link rel=\"hub\" href=\"https://hub.example/\"/><a:link rel=\"self\" href=\"https://desk.example/rss\"/>"
+      "<skipHours><hour>0</hour><hour>23</hour></skipHours><skipDays><day>Sunday</"
+      "day><day>Tuesday</day></skipDays>"
+      "<a:link rel=\"hub\" href=\"https://hub.example/\"/><a:link rel=\"self\" "
+      "href=\"https://desk.example/rss\"/>"
       "</channel></rss>");
   EXPECT_EQ(feed.ttl_s, 1800);
   EXPECT_EQ(feed.update_period_s, 21600);
@@ -77,8 +82,9 @@ TEST(Rss, SecondSummaryBecomesContent) {
 }
 
 TEST(Rss, MediaAndItunesFillOnlyWhatIsMissing) {
-  const FeedEntry filled = FirstItem("<media:title>M</media:title><title>T</title>"
-                                     "<media:group><media:description>D</media:description></media:group>");
+  const FeedEntry filled = FirstItem(
+      "<media:title>M</media:title><title>T</title>"
+      "<media:group><media:description>D</media:description></media:group>");
   EXPECT_EQ(filled.title, "T");
   EXPECT_EQ(filled.summary, "D");
   EXPECT_EQ(FirstItem("<media:title>M</media:title>").title, "M");
@@ -92,14 +98,16 @@ TEST(Rss, DublinCoreDateIsPublishedAndUpdated) {
 
 TEST(Rss, ForeignVocabularyDoesNotClash) {
   const FeedEntry entry = FirstItem(
-      "<x:title xmlns:x=\"urn:x\">wrong</x:title><x:box xmlns:x=\"urn:x\"><title>wrong too</title></x:box>"
+      "<x:title xmlns:x=\"urn:x\">wrong</x:title><x:box xmlns:x=\"urn:x\"><title>wrong "
+      "too</title></x:box>"
       "<title>right</title>");
   EXPECT_EQ(entry.title, "right");
 }
 
 TEST(Rss, NamespacesGoByUriNotPrefix) {
   const Feed feed = MustParse(
-      "<r:rss xmlns:r=\"http://backend.userland.com/rss2\" xmlns:zz=\"http://purl.org/dc/elements/1.1/\"><r:channel>"
+      "<r:rss xmlns:r=\"http://backend.userland.com/rss2\" "
+      "xmlns:zz=\"http://purl.org/dc/elements/1.1/\"><r:channel>"
       "<r:item><r:title>T</r:title><zz:creator>Bo</zz:creator></r:item></r:channel></r:rss>");
   ASSERT_THAT(feed.entries, SizeIs(1));
   EXPECT_EQ(feed.entries[0].title, "T");
@@ -107,8 +115,9 @@ TEST(Rss, NamespacesGoByUriNotPrefix) {
 }
 
 TEST(Rss, UndeclaredPrefixMeansWhatItCommonlyMeans) {
-  const Feed feed = MustParse("<rss><channel><item><dc:creator>Bo</dc:creator><unknown:y>z</unknown:y>"
-                              "<title>T</title></item></channel></rss>");
+  const Feed feed = MustParse(
+      "<rss><channel><item><dc:creator>Bo</dc:creator><unknown:y>z</unknown:y>"
+      "<title>T</title></item></channel></rss>");
   ASSERT_THAT(feed.entries, SizeIs(1));
   EXPECT_EQ(feed.entries[0].author, "Bo");
   EXPECT_EQ(feed.entries[0].title, "T");
@@ -118,15 +127,21 @@ TEST(Rss, VersionsAreTold) {
   EXPECT_EQ(MustParse("<rss version=\"0.91\"/>").format, FeedFormat::kRss091);
   EXPECT_EQ(MustParse("<rss version=\"2.0\"/>").format, FeedFormat::kRss20);
   EXPECT_EQ(MustParse("<rss version=\"9\"/>").format, FeedFormat::kRss);
-  EXPECT_EQ(MustParse("<feed xmlns=\"http://purl.org/atom/ns#\" version=\"0.3\"/>").format, FeedFormat::kAtom03);
+  EXPECT_EQ(MustParse("<feed xmlns=\"http://purl.org/atom/ns#\" version=\"0.3\"/>").format,
+            FeedFormat::kAtom03);
   EXPECT_EQ(MustParse(Atom("")).format, FeedFormat::kAtom10);
 }
 
 TEST(Rdf, ItemsBesideTheChannelAreEntries) {
   const Feed feed = MustParse(
-      "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\" xmlns=\"http://purl.org/rss/1.0/\">"
-      "<channel rdf:about=\"https://d.example/\"><title>D</title><items><rdf:Seq><rdf:li/></rdf:Seq></items></channel>"
-      "<item rdf:about=\"https://d.example/1\"><title>One</title></item><item><title>Two</title></item></rdf:RDF>");
+      "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\" "
+      "xmlns=\"http://purl.org/rss/1.0/\">"
+      "<channel "
+      "rdf:about=\"https://d.example/\"><title>D</title><items><rdf:Seq><rdf:li/></rdf:Seq></"
+      "items></channel>"
+      "<item "
+      "rdf:about=\"https://d.example/1\"><title>One</title></item><item><title>Two</title></item></"
+      "rdf:RDF>");
   EXPECT_EQ(feed.format, FeedFormat::kRss10);
   EXPECT_EQ(feed.title, "D");
   ASSERT_THAT(feed.entries, SizeIs(2));
@@ -139,7 +154,8 @@ TEST(AtomFeed, FieldsOfAnEntryAreRead) {
       "<id>urn:1</id><title>Talks</title><link href=\"https://p.example/1\"/>"
       "<link rel=\"enclosure\" href=\"https://p.example/1.mp4\" type=\"video/mp4\" length=\"9\"/>"
       "<published>2026-11-03T09:15:00+01:00</published><updated>2026-11-04T10:00:00Z</updated>"
-      "<author><name>Ann Lee</name><email>a@p.example</email></author><category term=\"ai\" label=\"AI\"/>"
+      "<author><name>Ann Lee</name><email>a@p.example</email></author><category term=\"ai\" "
+      "label=\"AI\"/>"
       "<source><title>Origin</title><link href=\"https://o.example/\"/></source>")));
   EXPECT_EQ(entry.id, "urn:1");
   EXPECT_EQ(entry.link, "https://p.example/1");
@@ -154,34 +170,48 @@ TEST(AtomFeed, FieldsOfAnEntryAreRead) {
 }
 
 TEST(AtomFeed, EveryFormOfContentIsUnderstood) {
-  const auto content = [](std::string_view element) { return FirstEntry(Atom(Entry(element))).content; };
-  EXPECT_EQ(content("<content type=\"html\">&lt;p&gt;A &amp;amp; B&lt;/p&gt;</content>"), "<p>A &amp; B</p>");
+  const auto content = [](std::string_view element) {
+    return FirstEntry(Atom(Entry(element))).content;
+  };
+  EXPECT_EQ(content("<content type=\"html\">&lt;p&gt;A &amp;amp; B&lt;/p&gt;</content>"),
+            "<p>A &amp; B</p>");
   EXPECT_EQ(content("<content type=\"text\">1 &lt; 2</content>"), "1 &lt; 2");
-  EXPECT_EQ(content("<content type=\"xhtml\"><div xmlns=\"http://www.w3.org/1999/xhtml\"><p>A &amp; B</p></div></content>"),
+  EXPECT_EQ(content("<content type=\"xhtml\"><div xmlns=\"http://www.w3.org/1999/xhtml\"><p>A "
+                    "&amp; B</p></div></content>"),
             "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>A &amp; B</p></div>");
-  EXPECT_EQ(content("<content type=\"text/html\" mode=\"base64\">PHA+QjwvcD4=</content>"), "<p>B</p>");
-  EXPECT_EQ(content("<content type=\"application/octet-stream\">PHA+QjwvcD4=</content>"), "<p>B</p>");
+  EXPECT_EQ(content("<content type=\"text/html\" mode=\"base64\">PHA+QjwvcD4=</content>"),
+            "<p>B</p>");
+  EXPECT_EQ(content("<content type=\"application/octet-stream\">PHA+QjwvcD4=</content>"),
+            "<p>B</p>");
   EXPECT_EQ(content("<content type=\"xhtml\"><![CDATA[a < b]]></content>"), "a &lt; b");
-  EXPECT_EQ(content("<content type=\"xhtml\"><h:div xmlns:h=\"http://www.w3.org/1999/xhtml\"><h:br/>x</h:div></content>"),
+  EXPECT_EQ(content("<content type=\"xhtml\"><h:div "
+                    "xmlns:h=\"http://www.w3.org/1999/xhtml\"><h:br/>x</h:div></content>"),
             "<div xmlns:h=\"http://www.w3.org/1999/xhtml\"><br />x</div>");
 }
 
 TEST(AtomFeed, ContentWithSrcAloneIsEmpty) {
-  EXPECT_EQ(FirstEntry(Atom(Entry("<content type=\"text/html\" src=\"https://p.example/c\"/>"))).content, "");
+  EXPECT_EQ(
+      FirstEntry(Atom(Entry("<content type=\"text/html\" src=\"https://p.example/c\"/>"))).content,
+      "");
 }
 
 TEST(AtomFeed, AlternateLinkWinsOverOtherRelations) {
-  EXPECT_EQ(FirstEntry(Atom(Entry("<link rel=\"related\" href=\"https://a.example/\"/>"
-                                  "<link rel=\"alternate\" type=\"text/html\" href=\"https://b.example/\"/>"
-                                  "<link rel=\"alternate\" type=\"application/json\" href=\"https://c.example/\"/>")))
-                .link,
-            "https://b.example/");
+  EXPECT_EQ(
+      FirstEntry(
+          Atom(Entry(
+              "<link rel=\"related\" href=\"https://a.example/\"/>"
+              "<link rel=\"alternate\" type=\"text/html\" href=\"https://b.example/\"/>"
+              "<link rel=\"alternate\" type=\"application/json\" href=\"https://c.example/\"/>")))
+          .link,
+      "https://b.example/");
 }
 
 TEST(AtomFeed, BaseIsInheritedAndNested) {
   const Feed feed = MustParse(
-      "<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:base=\"https://p.example/a/\"><link href=\"b\"/>"
-      "<entry xml:base=\"c/\"><link href=\"d\"/><content type=\"html\" xml:base=\"e/\">&lt;a href='f'&gt;x&lt;/a&gt;</content>"
+      "<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:base=\"https://p.example/a/\"><link "
+      "href=\"b\"/>"
+      "<entry xml:base=\"c/\"><link href=\"d\"/><content type=\"html\" xml:base=\"e/\">&lt;a "
+      "href='f'&gt;x&lt;/a&gt;</content>"
       "</entry><entry><link href=\"/g\"/></entry></feed>");
   EXPECT_EQ(feed.link, "https://p.example/a/b");
   ASSERT_THAT(feed.entries, SizeIs(2));
@@ -191,15 +221,18 @@ TEST(AtomFeed, BaseIsInheritedAndNested) {
 }
 
 TEST(AtomFeed, LanguageComesFromXmlLang) {
-  const Feed feed = MustParse("<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"zh_CN\"><entry xml:lang=\"en\">"
-                              "<title xml:lang=\"fr\">T</title></entry></feed>");
+  const Feed feed = MustParse(
+      "<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"zh_CN\"><entry xml:lang=\"en\">"
+      "<title xml:lang=\"fr\">T</title></entry></feed>");
   EXPECT_EQ(feed.language, "zh-CN");
   EXPECT_EQ(feed.entries.at(0).language, "en");
 }
 
 TEST(Cdf, ChannelAndItemsAreRead) {
-  const Feed feed = MustParse("<CHANNEL HREF=\"https://c.example/\"><TITLE>C</TITLE><ABSTRACT>About</ABSTRACT>"
-                              "<ITEM HREF=\"https://c.example/1\" LASTMOD=\"2026-11-03T09:15:00\"><TITLE>One</TITLE></ITEM></CHANNEL>");
+  const Feed feed = MustParse(
+      "<CHANNEL HREF=\"https://c.example/\"><TITLE>C</TITLE><ABSTRACT>About</ABSTRACT>"
+      "<ITEM HREF=\"https://c.example/1\" "
+      "LASTMOD=\"2026-11-03T09:15:00\"><TITLE>One</TITLE></ITEM></CHANNEL>");
   EXPECT_EQ(feed.format, FeedFormat::kCdf);
   EXPECT_EQ(feed.link, "https://c.example/");
   EXPECT_EQ(feed.description, "About");
@@ -208,7 +241,8 @@ TEST(Cdf, ChannelAndItemsAreRead) {
   EXPECT_EQ(When(feed.entries[0].updated), "2026-11-03T09:15:00Z");
 }
 
-constexpr std::string_view kJson = R"({"version":"https://jsonfeed.org/version/1.1","title":"J","home_page_url":"https://j.example/",
+constexpr std::string_view kJson =
+    R"({"version":"https://jsonfeed.org/version/1.1","title":"J","home_page_url":"https://j.example/",
  "hubs":[{"type":"WebSub","url":"https://hub.example/"}],"language":"en","items":[
  {"id":"1","title":"A & B","url":"/1","content_html":"<p onclick='x()'>Hi</p>","summary":"S","date_published":"2026-11-03T09:15:00Z",
   "authors":[{"name":"Ann"}],"tags":["ai"],"attachments":[{"url":"/a.mp3","mime_type":"audio/mpeg","size_in_bytes":5}]},

@@ -1,5 +1,5 @@
-// Golden files: each document in testdata/ against the JSON beside it. RACEWATCH_REWRITE_GOLDEN=1 writes the JSON
-// anew; the diff is then reviewed.
+// Golden files: each document in testdata/ against the JSON beside it. RACEWATCH_REWRITE_GOLDEN=1
+// writes the JSON anew; the diff is then reviewed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -34,7 +34,9 @@ TEST(Golden, EveryDocumentGivesItsJson) {
     std::string json;
     AppendFeedJson(*feed, {}, &json);
     // One entry a line, so that a diff can be read.
-    for (size_t at = json.find(",{\"id\""); at != std::string::npos; at = json.find(",{\"id\"", at + 2)) json.insert(at + 1, "\n");
+    for (size_t at = json.find(",{\"id\""); at != std::string::npos;
+         at = json.find(",{\"id\"", at + 2))
+      json.insert(at + 1, "\n");
     json += '\n';
     const fs::path golden = entry.path().string() + ".golden";
     if (rewrite) std::ofstream(golden, std::ios::binary) << json;

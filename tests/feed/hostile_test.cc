@@ -1,5 +1,5 @@
-// Documents made to hurt: every one ends soon, with bounded memory, as a feed or as an error. A quadratic step
-// anywhere would run into the test's timeout.
+// Documents made to hurt: every one ends soon, with bounded memory, as a feed or as an error. A
+// quadratic step anywhere would run into the test's timeout.
 #include <gmock/gmock.h>
 
 #include "tests/feed/feed_documents.h"
@@ -31,22 +31,27 @@ TEST(Hostile, BillionLaughsAreNotExpanded) {
     for (int k = 0; k < 10; ++k) doctype += "&a" + std::to_string(i - 1) + ";";
     doctype += "\">";
   }
-  const Feed feed = MustParse(doctype + "]><rss><channel><item><title>x&a39;&a0;</title></item></channel></rss>");
+  const Feed feed =
+      MustParse(doctype + "]><rss><channel><item><title>x&a39;&a0;</title></item></channel></rss>");
   EXPECT_EQ(feed.entries.at(0).title, "x&a39;lol");
 }
 
 TEST(Hostile, ExternalEntitiesAreNotLoaded) {
-  const Feed feed = MustParse("<!DOCTYPE r [<!ENTITY f SYSTEM \"file:///etc/passwd\"><!ENTITY % p SYSTEM \"http://x.example/\">%p;]>"
-                              "<rss><channel><item><title>&f;</title></item></channel></rss>");
+  const Feed feed = MustParse(
+      "<!DOCTYPE r [<!ENTITY f SYSTEM \"file:///etc/passwd\"><!ENTITY % p SYSTEM "
+      "\"http://x.example/\">%p;]>"
+      "<rss><channel><item><title>&f;</title></item></channel></rss>");
   EXPECT_EQ(feed.entries.at(0).title, "&f;");
 }
 
 TEST(Hostile, MillionNestedElementsDoNotHideTheNextItem) {
   const size_t deep = 1'000'000;
-  const Feed feed = MustParse("<rss><channel><item><title>Deep</title>" + Repeat("<a>", deep) + Repeat("</a>", deep) + "</item>" + kGood +
-                              "</channel></rss>");
+  const Feed feed = MustParse("<rss><channel><item><title>Deep</title>" + Repeat("<a>", deep) +
+                              Repeat("</a>", deep) + "</item>" + kGood + "</channel></rss>");
   EXPECT_THAT(feed.entries, SizeIs(2));
-  EXPECT_EQ(MustParse("<rss><channel>" + Repeat("<a>", deep) + kGood + "</channel></rss>").entries.size(), 1u);
+  EXPECT_EQ(
+      MustParse("<rss><channel>" + Repeat("<a>", deep) + kGood + "</channel></rss>").entries.size(),
+      1u);
   Survive(Rss(Item("<description>" + Repeat("<div>", deep) + "</description>")));
 }
 
@@ -55,13 +60,15 @@ TEST(Hostile, AttributeFloodIsPassedOver) {
   for (int i = 0; i < 200'000; ++i) flood += " a" + std::to_string(i) + "=\"v\"";
   EXPECT_THAT(MustParse(Rss(flood + "><title>x</title></item>" + kGood)).entries, SizeIs(2));
   std::string spaces = "<item";
-  for (int i = 0; i < 50'000; ++i) spaces += " xmlns:n" + std::to_string(i) + "=\"urn:" + std::to_string(i) + "\"";
+  for (int i = 0; i < 50'000; ++i)
+    spaces += " xmlns:n" + std::to_string(i) + "=\"urn:" + std::to_string(i) + "\"";
   EXPECT_THAT(MustParse(Rss(spaces + "><title>x</title></item>" + kGood)).entries, SizeIs(2));
 }
 
 TEST(Hostile, UnfinishedMarksRepeatedStayLinear) {
   for (const std::string_view piece :
-       {"<![CDATA[", "<!--", "<!a [", "<!DOCTYPE x [", "<?", "<a b=\"", "<a b='", "</", "<", "&", "&#", "&aaaaaaaa", "]]>", "<a ", "<a<"}) {
+       {"<![CDATA[", "<!--", "<!a [", "<!DOCTYPE x [", "<?", "<a b=\"", "<a b='", "</", "<", "&",
+        "&#", "&aaaaaaaa", "]]>", "<a ", "<a<"}) {
     Survive(Rss(Item("<description>" + Repeat(piece, 300'000))));
     Survive("<rss>" + Repeat(piece, 300'000));
     Survive(Rss(Item("<title><![CDATA[" + Repeat(piece, 300'000) + "]]></title>")));
@@ -70,12 +77,15 @@ TEST(Hostile, UnfinishedMarksRepeatedStayLinear) {
 }
 
 TEST(Hostile, TagSoupInsideContentStaysLinear) {
-  for (const std::string_view piece : {"<b><p>", "<script>", "<style><", "<!--<", "<a href=\"", "<a href='x", "<svg:", "<script></scrip"})
-    Survive(Rss(Item("<content:encoded><![CDATA[" + Repeat(piece, 200'000) + "]]></content:encoded>")));
+  for (const std::string_view piece : {"<b><p>", "<script>", "<style><", "<!--<", "<a href=\"",
+                                       "<a href='x", "<svg:", "<script></scrip"})
+    Survive(
+        Rss(Item("<content:encoded><![CDATA[" + Repeat(piece, 200'000) + "]]></content:encoded>")));
 }
 
 TEST(Hostile, UnclosedCDataInEveryItemStaysLinear) {
-  Survive("<rss><channel>" + Repeat("<item><description><![CDATA[x</description></item>", 100'000) + "</channel></rss>");
+  Survive("<rss><channel>" + Repeat("<item><description><![CDATA[x</description></item>", 100'000) +
+          "</channel></rss>");
   Survive("<rss><channel>" + Repeat("<item><description><![CDATA[x</description></item>", 100'000));
 }
 
@@ -92,7 +102,8 @@ TEST(Hostile, HugeItemIsKeptWhole) {
 TEST(Hostile, DocumentOverTheLimitIsRefused) {
   ParseOptions options;
   options.document_bytes_max = 100;
-  EXPECT_EQ(ParseFeed(std::string(101, ' '), options).status().code(), base::Code::kResourceExhausted);
+  EXPECT_EQ(ParseFeed(std::string(101, ' '), options).status().code(),
+            base::Code::kResourceExhausted);
 }
 
 TEST(Hostile, LongUrlsAndNamesAreOnlyText) {
@@ -112,7 +123,8 @@ TEST(Hostile, DotSegmentsByTheThousandStayLinear) {
 TEST(Hostile, BinaryRubbishIsAnErrorOrAnEmptyFeed) {
   std::string bytes;
   uint32_t state = 1;
-  for (int i = 0; i < 200'000; ++i) bytes.push_back(static_cast<char>((state = state * 1664525u + 1013904223u) >> 24));
+  for (int i = 0; i < 200'000; ++i)
+    bytes.push_back(static_cast<char>((state = state * 1664525u + 1013904223u) >> 24));
   Survive(bytes);
   Survive("<rss>" + bytes);
   Survive(Rss(Item("<title>" + bytes + "</title>")));

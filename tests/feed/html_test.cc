@@ -15,27 +15,32 @@ std::string Clean(std::string_view html, std::string_view base = {}) {
 }
 
 TEST(Sanitise, CleanMarkupPassesUnchanged) {
-  const std::string html = "<p class=\"x\">A <a href=\"https://a.example/?x=1&amp;y=2\">b</a><br/>c &amp; d</p>";
+  const std::string html =
+      "<p class=\"x\">A <a href=\"https://a.example/?x=1&amp;y=2\">b</a><br/>c &amp; d</p>";
   EXPECT_EQ(Clean(html), html);
 }
 
 TEST(Sanitise, CodeAndItsContentGoes) {
   EXPECT_EQ(Clean("a<script>x('<p>')</script>b<STYLE>p{}</style >c"), "abc");
   EXPECT_EQ(Clean("a<script src=x>"), "a");
-  EXPECT_EQ(Clean("a<iframe src=\"https://x.example/\"></iframe>b<object data=x></object><embed src=x>"), "ab");
+  EXPECT_EQ(
+      Clean("a<iframe src=\"https://x.example/\"></iframe>b<object data=x></object><embed src=x>"),
+      "ab");
   EXPECT_EQ(Clean("<form action=/x><input name=q>t</form>"), "t");
 }
 
 TEST(Sanitise, HandlersAndStylesGo) {
   EXPECT_EQ(Clean("<p onclick=\"x()\" style='a:b' id=k>t</p>"), "<p id=\"k\">t</p>");
-  EXPECT_EQ(Clean("<img src=\"https://x.example/i.png\" ONERROR=x()>"), "<img src=\"https://x.example/i.png\">");
+  EXPECT_EQ(Clean("<img src=\"https://x.example/i.png\" ONERROR=x()>"),
+            "<img src=\"https://x.example/i.png\">");
 }
 
 TEST(Sanitise, AddressesThatRunCodeGo) {
   EXPECT_EQ(Clean("<a href=\"javascript:x()\">t</a>"), "<a>t</a>");
   EXPECT_EQ(Clean("<a href=\" java&#10;script:x()\">t</a>"), "<a>t</a>");
   EXPECT_EQ(Clean("<a href='data:text/html,x'>t</a>"), "<a>t</a>");
-  EXPECT_EQ(Clean("<img src=\"data:image/png;base64,AA\">"), "<img src=\"data:image/png;base64,AA\">");
+  EXPECT_EQ(Clean("<img src=\"data:image/png;base64,AA\">"),
+            "<img src=\"data:image/png;base64,AA\">");
 }
 
 TEST(Sanitise, RelativeAddressesAreMadeAbsolute) {
@@ -51,7 +56,8 @@ TEST(Sanitise, CommentsGoAndBareAnglesBecomeText) {
 }
 
 TEST(Sanitise, AttributeCannotBreakOutOfItsQuotes) {
-  EXPECT_EQ(Clean("<a title='\"><script>x()</script>' onclick=x>t</a>").find("<script"), std::string::npos);
+  EXPECT_EQ(Clean("<a title='\"><script>x()</script>' onclick=x>t</a>").find("<script"),
+            std::string::npos);
 }
 
 TEST(HtmlText, ParagraphsListsAndBreaksKeepTheirShape) {
@@ -60,7 +66,8 @@ TEST(HtmlText, ParagraphsListsAndBreaksKeepTheirShape) {
 }
 
 TEST(HtmlText, EntitiesAreDecodedAndCodeLeftOut) {
-  EXPECT_EQ(HtmlToText("A&nbsp;&amp;&#8217;<script>no()</script><style>no</style><!-- no -->B"), "A &’B");
+  EXPECT_EQ(HtmlToText("A&nbsp;&amp;&#8217;<script>no()</script><style>no</style><!-- no -->B"),
+            "A &’B");
 }
 
 TEST(HtmlText, TagSoupIsRead) {
@@ -72,7 +79,9 @@ TEST(HtmlText, TagSoupIsRead) {
 TEST(HtmlText, LineHasNoBreaks) { EXPECT_EQ(HtmlToLine("<p>One</p>\n<p>two</p>"), "One two"); }
 
 TEST(Links, ReferencesResolveAsRfc3986Says) {
-  const auto resolve = [](std::string_view reference) { return feed::ResolveUrl("http://a/b/c/d;p?q", reference); };
+  const auto resolve = [](std::string_view reference) {
+    return feed::ResolveUrl("http://a/b/c/d;p?q", reference);
+  };
   EXPECT_EQ(resolve("g:h"), "g:h");
   EXPECT_EQ(resolve("g"), "http://a/b/c/g");
   EXPECT_EQ(resolve("./g"), "http://a/b/c/g");

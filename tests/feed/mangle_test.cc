@@ -1,5 +1,5 @@
-// The mangler: copies of a good document, cut anywhere or with bare ampersands strewn in. Every entry that was closed
-// before the damage must be found unharmed.
+// The mangler: copies of a good document, cut anywhere or with bare ampersands strewn in. Every
+// entry that was closed before the damage must be found unharmed.
 #include <gmock/gmock.h>
 
 #include "ingest/feed/feed_json.h"
@@ -9,12 +9,14 @@ namespace racewatch::ingest {
 namespace {
 
 std::string BodyOf(int i) {
-  return "<p>Chips &amp; rules no. " + std::to_string(i) + ", <a href=\"https://d.example/x?a=1&amp;b=2\">more</a>.</p>";
+  return "<p>Chips &amp; rules no. " + std::to_string(i) +
+         ", <a href=\"https://d.example/x?a=1&amp;b=2\">more</a>.</p>";
 }
 
 std::string Escaped(const std::string& html) {
   std::string out;
-  for (const char c : html) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
+  for (const char c : html)
+    out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
   return out;
 }
 
@@ -23,9 +25,10 @@ std::string RssDocument(int items) {
   for (int i = 0; i < items; ++i) {
     const std::string n = std::to_string(i);
     const std::string body = i % 2 ? "<![CDATA[" + BodyOf(i) + "]]>" : Escaped(BodyOf(i));
-    out += Item("<title>Story " + n + "</title><link>https://d.example/" + n + "</link><guid>https://d.example/" + n +
-                "</guid><pubDate>Tue, 03 Nov 2026 09:15:0" + std::to_string(i % 10) + " GMT</pubDate><description>" + body +
-                "</description>") + "\n";
+    out += Item("<title>Story " + n + "</title><link>https://d.example/" + n +
+                "</link><guid>https://d.example/" + n + "</guid><pubDate>Tue, 03 Nov 2026 09:15:0" +
+                std::to_string(i % 10) + " GMT</pubDate><description>" + body + "</description>") +
+           "\n";
   }
   return Rss(out);
 }
@@ -34,8 +37,10 @@ std::string AtomDocument(int entries) {
   std::string out;
   for (int i = 0; i < entries; ++i) {
     const std::string n = std::to_string(i);
-    out += Entry("<id>urn:" + n + "</id><title type=\"html\">Story " + n + "</title><link href=\"https://d.example/" + n +
-                 "\"/><updated>2026-11-03T09:15:00Z</updated><content type=\"xhtml\"><div xmlns=\"http://www.w3.org/1999/xhtml\">" +
+    out += Entry("<id>urn:" + n + "</id><title type=\"html\">Story " + n +
+                 "</title><link href=\"https://d.example/" + n +
+                 "\"/><updated>2026-11-03T09:15:00Z</updated><content type=\"xhtml\"><div "
+                 "xmlns=\"http://www.w3.org/1999/xhtml\">" +
                  BodyOf(i) + "</div></content>");
   }
   return Atom(out);
@@ -52,22 +57,29 @@ std::string JsonOf(const FeedEntry& entry) {
 void ExpectClosedEntriesSurviveEveryCut(const std::string& whole, std::string_view end_tag) {
   const Feed full = MustParse(whole);
   std::vector<size_t> ends;
-  for (size_t at = whole.find(end_tag); at != std::string::npos; at = whole.find(end_tag, at + 1)) ends.push_back(at + end_tag.size());
+  for (size_t at = whole.find(end_tag); at != std::string::npos; at = whole.find(end_tag, at + 1))
+    ends.push_back(at + end_tag.size());
   ASSERT_EQ(ends.size(), full.entries.size());
   for (size_t cut = ends[0]; cut < whole.size(); ++cut) {
     const Feed feed = MustParse(whole.substr(0, cut));
-    const size_t closed = static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), cut) - ends.begin());
+    const size_t closed =
+        static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), cut) - ends.begin());
     ASSERT_EQ(feed.entries.size(), closed) << "cut at " << cut;
-    for (size_t i = 0; i < closed; ++i) ASSERT_EQ(JsonOf(feed.entries[i]), JsonOf(full.entries[i])) << "cut at " << cut;
+    for (size_t i = 0; i < closed; ++i)
+      ASSERT_EQ(JsonOf(feed.entries[i]), JsonOf(full.entries[i])) << "cut at " << cut;
   }
 }
 
-TEST(Mangler, EntriesClosedBeforeACutSurviveInRss) { ExpectClosedEntriesSurviveEveryCut(RssDocument(6), "</item>"); }
+TEST(Mangler, EntriesClosedBeforeACutSurviveInRss) {
+  ExpectClosedEntriesSurviveEveryCut(RssDocument(6), "</item>");
+}
 
-TEST(Mangler, EntriesClosedBeforeACutSurviveInAtom) { ExpectClosedEntriesSurviveEveryCut(AtomDocument(6), "</entry>"); }
+TEST(Mangler, EntriesClosedBeforeACutSurviveInAtom) {
+  ExpectClosedEntriesSurviveEveryCut(AtomDocument(6), "</entry>");
+}
 
-// A bare ampersand behind any '>' or blank of the text, one at a time: no entry is lost, and those it is not in are
-// unharmed.
+// A bare ampersand behind any '>' or blank of the text, one at a time: no entry is lost, and those
+// it is not in are unharmed.
 void ExpectEntriesSurviveAmpersands(const std::string& whole) {
   const Feed full = MustParse(whole);
   for (size_t at = whole.find("<title>"); at < whole.size(); ++at) {
@@ -77,14 +89,19 @@ void ExpectEntriesSurviveAmpersands(const std::string& whole) {
     const Feed feed = MustParse(mangled);
     ASSERT_EQ(feed.entries.size(), full.entries.size()) << "ampersand at " << at;
     size_t changed = 0;
-    for (size_t i = 0; i < full.entries.size(); ++i) changed += JsonOf(feed.entries[i]) != JsonOf(full.entries[i]);
+    for (size_t i = 0; i < full.entries.size(); ++i)
+      changed += JsonOf(feed.entries[i]) != JsonOf(full.entries[i]);
     ASSERT_LE(changed, 1u) << "ampersand at " << at;
   }
 }
 
-TEST(Mangler, BareAmpersandsHarmOnlyTheirOwnEntryInRss) { ExpectEntriesSurviveAmpersands(RssDocument(5)); }
+TEST(Mangler, BareAmpersandsHarmOnlyTheirOwnEntryInRss) {
+  ExpectEntriesSurviveAmpersands(RssDocument(5));
+}
 
-TEST(Mangler, BareAmpersandsHarmOnlyTheirOwnEntryInAtom) { ExpectEntriesSurviveAmpersands(AtomDocument(5)); }
+TEST(Mangler, BareAmpersandsHarmOnlyTheirOwnEntryInAtom) {
+  ExpectEntriesSurviveAmpersands(AtomDocument(5));
+}
 
 TEST(Mangler, AnyByteMayBeLostWithoutLosingTheOtherEntries) {
   const std::string whole = RssDocument(5);

@@ -1,5 +1,5 @@
-// The shared conformance suite through the library, by the rules at the head of score_feeds.py: at least kMustPass of
-// its cases, and no feed empty that the reference fills.
+// The shared conformance suite through the library, by the rules at the head of score_feeds.py: at
+// least kMustPass of its cases, and no feed empty that the reference fills.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -40,9 +40,12 @@ std::string Flat(std::string text) {
   for (size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at)) {
     const size_t end = text.find('>', at);
     const char next = at + 1 < text.size() ? text[at + 1] : ' ';
-    const bool tag = end != std::string::npos && (std::isalpha(static_cast<unsigned char>(next)) || next == '/' || next == '!' || next == '?');
-    if (tag) text.erase(at, end + 1 - at);
-    else ++at;
+    const bool tag = end != std::string::npos && (std::isalpha(static_cast<unsigned char>(next)) ||
+                                                  next == '/' || next == '!' || next == '?');
+    if (tag)
+      text.erase(at, end + 1 - at);
+    else
+      ++at;
   }
   std::string decoded;
   feed::AppendDecoded(text, nullptr, &decoded);
@@ -55,10 +58,13 @@ std::string Unescaped(const std::string& text) {
   return out;
 }
 
-std::string TextOf(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string TextOf(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 bool Same(const std::string& field, const std::string& got, const std::string& want) {
-  if (field == "summary" || field == "content" || field == "description") return Flat(got) == Flat(want) || Flat(got) == Collapsed(want);
+  if (field == "summary" || field == "content" || field == "description")
+    return Flat(got) == Flat(want) || Flat(got) == Collapsed(want);
   if (field == "title" || field == "author") return Collapsed(got) == Collapsed(want);
   return feed::Collapse(got) == feed::Collapse(want);
 }
@@ -69,10 +75,12 @@ std::vector<json> Reach(const json& root, const json& path) {
   for (const json& step : path) {
     std::vector<json> after;
     for (const json& node : found) {
-      if (step.is_number() && node.is_array() && step.get<size_t>() < node.size()) after.push_back(node[step.get<size_t>()]);
+      if (step.is_number() && node.is_array() && step.get<size_t>() < node.size())
+        after.push_back(node[step.get<size_t>()]);
       if (!step.is_string() || !node.is_object()) continue;
       std::string names = step.get<std::string>() + "|";
-      for (size_t bar = names.find('|'); bar != std::string::npos; names.erase(0, bar + 1), bar = names.find('|'))
+      for (size_t bar = names.find('|'); bar != std::string::npos;
+           names.erase(0, bar + 1), bar = names.find('|'))
         if (node.contains(names.substr(0, bar))) after.push_back(node[names.substr(0, bar)]);
     }
     found = std::move(after);
@@ -92,7 +100,8 @@ bool Holds(const json& check, const json& output) {
   if (check.contains("contains")) {
     for (const json& node : got) {
       bool all = true;
-      for (const json& part : check["contains"]) all = all && Unescaped(TextOf(node)).find(part.get<std::string>()) != std::string::npos;
+      for (const json& part : check["contains"])
+        all = all && Unescaped(TextOf(node)).find(part.get<std::string>()) != std::string::npos;
       if (all) return true;
     }
     return false;

@@ -17,7 +17,9 @@ std::vector<std::string> Titles(std::string_view bytes) {
 const std::vector<std::string> kBoth = {"One", "Two"};
 
 TEST(Wild, TitleIsPlainTextHoweverOftenEscaped) {
-  const auto title = [](std::string_view text) { return FirstItem("<title>" + std::string(text) + "</title>").title; };
+  const auto title = [](std::string_view text) {
+    return FirstItem("<title>" + std::string(text) + "</title>").title;
+  };
   EXPECT_EQ(title("AT&amp;T"), "AT&T");
   EXPECT_EQ(title("AT&amp;amp;T"), "AT&T");
   EXPECT_EQ(title("It&amp;#8217;s"), "It’s");
@@ -30,38 +32,59 @@ TEST(Wild, TitleIsPlainTextHoweverOftenEscaped) {
 
 TEST(Wild, BareAmpersandIsText) {
   EXPECT_EQ(FirstItem("<title>R & D</title>").title, "R & D");
-  EXPECT_EQ(FirstItem("<link>https://d.example/?a=1&b=2</link>").link, "https://d.example/?a=1&b=2");
-  EXPECT_EQ(FirstItem("<enclosure url=\"https://d.example/?a=1&b=2\"/>").enclosures.at(0).url, "https://d.example/?a=1&b=2");
+  EXPECT_EQ(FirstItem("<link>https://d.example/?a=1&b=2</link>").link,
+            "https://d.example/?a=1&b=2");
+  EXPECT_EQ(FirstItem("<enclosure url=\"https://d.example/?a=1&b=2\"/>").enclosures.at(0).url,
+            "https://d.example/?a=1&b=2");
 }
 
 TEST(Wild, NamedEntitiesOfHtmlAreKnownAndOthersStay) {
-  EXPECT_EQ(FirstItem("<title>caf&eacute;&nbsp;&ndash; &nosuch; &#x41;&#66;</title>").title, "café – &nosuch; AB");
+  EXPECT_EQ(FirstItem("<title>caf&eacute;&nbsp;&ndash; &nosuch; &#x41;&#66;</title>").title,
+            "café – &nosuch; AB");
 }
 
 TEST(Wild, PlainEntityOfTheDoctypeIsReplacedAndNestedOnesAreNot) {
-  EXPECT_EQ(Titles("<!DOCTYPE rss [<!ENTITY co \"Acme\"><!ENTITY two \"&co;&co;\">]><rss><channel><item>"
-                   "<title>&co; and &two;</title></item></channel></rss>"),
-            std::vector<std::string>{"Acme and &two;"});
+  EXPECT_EQ(
+      Titles("<!DOCTYPE rss [<!ENTITY co \"Acme\"><!ENTITY two \"&co;&co;\">]><rss><channel><item>"
+             "<title>&co; and &two;</title></item></channel></rss>"),
+      std::vector<std::string>{"Acme and &two;"});
 }
 
 TEST(Wild, ControlCharactersAreDropped) {
-  EXPECT_EQ(FirstItem("<title>a\x02" "b\x0B" "c&#2;d</title>").title, "abcd");
+  EXPECT_EQ(FirstItem("<title>a\x02"
+                      "b\x0B"
+                      "c&#2;d</title>")
+                .title,
+            "abcd");
 }
 
 TEST(Wild, UnclosedElementsAreRecoveredAtTheNextItem) {
-  EXPECT_EQ(Titles("<rss><channel><item><title>One</title><item><title>Two</title></channel></rss>"), kBoth);
-  EXPECT_EQ(Titles("<rss><channel><item><title>One</item><item><title>Two</title></item></channel></rss>"), kBoth);
-  EXPECT_EQ(Titles("<rss><channel><item><br><title>One</title></item><item><title>Two</title></item></channel></rss>"), kBoth);
+  EXPECT_EQ(
+      Titles("<rss><channel><item><title>One</title><item><title>Two</title></channel></rss>"),
+      kBoth);
+  EXPECT_EQ(
+      Titles(
+          "<rss><channel><item><title>One</item><item><title>Two</title></item></channel></rss>"),
+      kBoth);
+  EXPECT_EQ(Titles("<rss><channel><item><br><title>One</title></item><item><title>Two</title></"
+                   "item></channel></rss>"),
+            kBoth);
 }
 
 TEST(Wild, StrayEndTagsAreIgnored) {
-  EXPECT_EQ(Titles("<rss><channel><item></p><title>One</title></b></item><item><title>Two</title></item></channel></rss>"), kBoth);
+  EXPECT_EQ(Titles("<rss><channel><item></p><title>One</title></b></item><item><title>Two</title></"
+                   "item></channel></rss>"),
+            kBoth);
 }
 
 TEST(Wild, CDataWithoutEndStopsAtItsElement) {
-  EXPECT_EQ(Titles("<rss><channel><item><title><![CDATA[One</title></item><item><title><![CDATA[Two]]></title></item></channel></rss>"), kBoth);
-  EXPECT_EQ(Titles("<rss><channel><item><title>One</title><description><![CDATA[x</description></item>"
-                   "<item><title>Two</title></item></channel></rss>"), kBoth);
+  EXPECT_EQ(Titles("<rss><channel><item><title><![CDATA[One</title></"
+                   "item><item><title><![CDATA[Two]]></title></item></channel></rss>"),
+            kBoth);
+  EXPECT_EQ(
+      Titles("<rss><channel><item><title>One</title><description><![CDATA[x</description></item>"
+             "<item><title>Two</title></item></channel></rss>"),
+      kBoth);
 }
 
 TEST(Wild, CDataSplitAroundItsOwnEndMarkIsOneText) {
@@ -77,11 +100,14 @@ TEST(Wild, JunkBeforeAndBehindIsPassedOver) {
 }
 
 TEST(Wild, CaseOfElementNamesDoesNotMatter) {
-  EXPECT_EQ(Titles("<RSS><Channel><ITEM><Title>One</TITLE></ITEM><Item><title>Two</title></iTEM></Channel></RSS>"), kBoth);
+  EXPECT_EQ(Titles("<RSS><Channel><ITEM><Title>One</TITLE></ITEM><Item><title>Two</title></iTEM></"
+                   "Channel></RSS>"),
+            kBoth);
 }
 
 TEST(Wild, UnquotedAttributesAndForgottenAnglesAreRead) {
-  const FeedEntry entry = FirstItem("<enclosure url=https://d.example/a.mp3 type='audio/mpeg' length=5><title>T</title");
+  const FeedEntry entry = FirstItem(
+      "<enclosure url=https://d.example/a.mp3 type='audio/mpeg' length=5><title>T</title");
   EXPECT_EQ(entry.enclosures.at(0).url, "https://d.example/a.mp3");
   EXPECT_EQ(entry.enclosures.at(0).length, "5");
 }
@@ -91,19 +117,25 @@ TEST(Wild, AngleThatBeginsNothingIsText) {
 }
 
 TEST(Wild, NakedMarkupInADescriptionIsKept) {
-  EXPECT_EQ(FirstItem("<description>See <b>this</b> &amp; that</description>").summary, "See <b>this</b> & that");
+  EXPECT_EQ(FirstItem("<description>See <b>this</b> &amp; that</description>").summary,
+            "See <b>this</b> & that");
 }
 
 TEST(Wild, UnknownDefaultNamespaceOnTheRootIsOverlooked) {
-  EXPECT_EQ(Titles("<rss xmlns=\"urn:nobody\"><channel><item><title>One</title></item></channel></rss>"),
-            std::vector<std::string>{"One"});
+  EXPECT_EQ(
+      Titles("<rss xmlns=\"urn:nobody\"><channel><item><title>One</title></item></channel></rss>"),
+      std::vector<std::string>{"One"});
 }
 
 TEST(Wild, EntryCutInTheMiddleIsLeftOutUnlessItIsAllThereIs) {
-  const Feed feed = MustParse("<rss><channel><item><title>One</title></item><item><title>Two</title><link>https://d.ex");
+  const Feed feed = MustParse(
+      "<rss><channel><item><title>One</title></item><item><title>Two</title><link>https://d.ex");
   EXPECT_THAT(feed.entries, SizeIs(1));
   EXPECT_TRUE(feed.truncated);
-  EXPECT_THAT(MustParse("<rss><channel><item><title>One</title><link>https://d.example/</link><descr").entries, SizeIs(1));
+  EXPECT_THAT(
+      MustParse("<rss><channel><item><title>One</title><link>https://d.example/</link><descr")
+          .entries,
+      SizeIs(1));
   EXPECT_FALSE(MustParse(Rss("")).truncated);
 }
 
@@ -113,7 +145,8 @@ TEST(Wild, NoFeedIsAnErrorThatNamesWhatWasFound) {
     EXPECT_EQ(feed.status().code(), base::Code::kInvalidArgument) << bytes;
     return feed.status().message();
   };
-  EXPECT_THAT(message("<!DOCTYPE html><html><body><rss></rss></body></html>"), ::testing::HasSubstr("HTML page"));
+  EXPECT_THAT(message("<!DOCTYPE html><html><body><rss></rss></body></html>"),
+              ::testing::HasSubstr("HTML page"));
   EXPECT_THAT(message("<catalog><title>x</title></catalog>"), ::testing::HasSubstr("<catalog>"));
   EXPECT_THAT(message("PK\x03\x04zip"), ::testing::HasSubstr("archive"));
   EXPECT_THAT(message(""), ::testing::HasSubstr("empty"));

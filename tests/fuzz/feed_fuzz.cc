@@ -1,5 +1,6 @@
-// Any bytes through the feed parser. The first byte chooses content type and base, so that every branch of the charset
-// decision and link resolving is reached. What comes out must be clean UTF-8 and a line of JSON.
+// Any bytes through the feed parser. The first byte chooses content type and base, so that every
+// branch of the charset decision and link resolving is reached. What comes out must be clean UTF-8
+// and a line of JSON.
 #include <simdjson.h>
 
 #include <cstdint>
@@ -18,8 +19,12 @@ void Check(bool good) {
 
 void Run(std::string_view input) {
   using racewatch::ingest::ParseOptions;
-  static constexpr const char* kTypes[] = {"", "text/xml; charset=gbk", "text/xml; charset=utf-16", "application/json",
-                                           "text/xml; charset=windows-1252", "text/xml; charset=iso-2022-jp"};
+  static constexpr const char* kTypes[] = {"",
+                                           "text/xml; charset=gbk",
+                                           "text/xml; charset=utf-16",
+                                           "application/json",
+                                           "text/xml; charset=windows-1252",
+                                           "text/xml; charset=iso-2022-jp"};
   ParseOptions options;
   if (!input.empty()) {
     const unsigned choice = static_cast<unsigned char>(input[0]);
@@ -38,7 +43,8 @@ void Run(std::string_view input) {
   for (const auto& entry : feed->entries) {
     racewatch::ingest::HtmlToText(entry.content);
     racewatch::ingest::HtmlToText(entry.summary);
-    for (const char* script : {"<script>", "<script ", "<script/"}) Check(entry.content.find(script) == std::string::npos);
+    for (const char* script : {"<script>", "<script ", "<script/"})
+      Check(entry.content.find(script) == std::string::npos);
   }
 }
 
