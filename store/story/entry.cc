@@ -122,6 +122,7 @@ std::string EncodeStoryEntry(const Entry& entry, const PackedId& story) {
   Put(entry.published_ms, &out);
   Put(entry.posted, &out);
   Put(entry.tokens, &out);
+  Put(entry.publisher, &out);
   Put(entry.language, &out);
   Put(entry.counts, &out);
   Put(entry.limits, &out);
@@ -147,6 +148,7 @@ bool DecodeStoryEntry(std::string_view bytes, Entry* entry, PackedId* story) {
   reader.Get(&entry->published_ms);
   reader.Get(&entry->posted);
   reader.Get(&entry->tokens);
+  reader.Get(&entry->publisher);
   reader.Get(&entry->language);
   reader.Get(&entry->counts);
   reader.Get(&entry->limits);

@@ -40,6 +40,7 @@ struct Entry {
   uint64_t posted = 0;  // bit i: feature i has a posting
   uint32_t story = 0;
   uint32_t tokens = 0;
+  uint32_t publisher = 0;  // hash of the family or host; 0: unknown
   std::array<uint8_t, 4> language{};  // code padded with zeros
   std::array<uint8_t, kFacets> counts{};
   bool live = false;

@@ -19,10 +19,12 @@ uint32_t Mix(uint64_t hash) {
   return folded == 0 ? 1 : folded;  // 0 marks a free cell of FeatureSet
 }
 
-// Order-dependent combination of `n` hashes.
+// Order-dependent combination of `n` hashes; products that do not wait for one another.
 uint32_t Gram(const uint64_t* hashes, size_t n) {
+  static constexpr uint64_t kFactors[] = {0x9FB21C651E98DF25ull, 0xD6E8FEB86659FD93ull, 0xA0761D6478BD642Full,
+                                          0xE7037ED1A0B428DBull, 0x8EBC6AF09C88C6E3ull, 0x589965CC75374CC3ull};
   uint64_t sum = n;
-  for (size_t i = 0; i < n; ++i) sum = (sum ^ hashes[i]) * 0x9FB21C651E98DF25ull + (sum >> 29);
+  for (size_t i = 0; i < n; ++i) sum += (hashes[i] ^ hashes[i] >> 32) * kFactors[i];
   return Mix(sum);
 }
 

@@ -19,6 +19,8 @@ namespace {
 constexpr size_t kCandidatesMax = 12;      // compared in full
 constexpr size_t kNamesakesMax = 8;        // articles of one title or address that are looked at
 constexpr size_t kTitleLengthMin = 6;      // words count two, ideographs one: a shorter title means nothing by itself
+constexpr double kTitleBonus = 0.3;
+constexpr double kVoteShareMin = 0.05;     // of the best candidate's votes
 constexpr uint32_t kExactTokensMin = 8;    // fewer equal words may be a coincidence
 
 uint64_t HashTokens(const std::vector<Token>& tokens) {
@@ -42,6 +44,18 @@ uint64_t HashUrl(std::string_view url) {
   return XXH3_64bits(url.data(), url.size());
 }
 
+uint32_t HashPublisher(const StoryInput& article) {
+  std::string_view name = article.publisher_family;
+  if (name.empty()) {
+    const size_t scheme = article.url.find("://");
+    if (scheme == std::string_view::npos) return 0;
+    name = article.url.substr(scheme + 3);
+    name = name.substr(0, name.find_first_of("/?#"));
+    if (name.starts_with("www.")) name.remove_prefix(4);
+  }
+  return name.empty() ? 0 : static_cast<uint32_t>(XXH3_64bits(name.data(), name.size()) | 1);
+}
+
 std::array<uint8_t, 4> PackLanguage(std::string_view language) {
   std::array<uint8_t, 4> packed{};
   if (language == "und") return packed;
@@ -59,6 +73,7 @@ struct Match {
   StoryRelation relation = StoryRelation::kNew;
   StoryKind kind = StoryKind::kNone;
   double similarity = 0;
+  double preference = 0;  // similarity, and more for the same title: forms of one issuer resemble each other
 };
 
 // Exact text before same address before likeness.
@@ -103,6 +118,7 @@ Entry StoryIndex::Impl::MakeEntry(const StoryInput& article) {
   entry.title_hash = HashTitle(title_tokens);
   entry.url_hash = HashUrl(article.url);
   entry.published_ms = article.published_ms;
+  entry.publisher = HashPublisher(article);
   entry.tokens = profile.tokens;
   entry.anchors = profile.anchors;
   entry.title = profile.title;
@@ -146,7 +162,8 @@ std::vector<uint32_t> StoryIndex::Impl::Candidates(const Entry& entry) {
     return a.weight != b.weight ? a.weight > b.weight : window.SequenceOf(a.slot) < window.SequenceOf(b.slot);
   });
   std::vector<uint32_t> slots;
-  for (size_t i = 0; i < std::min(sums, kCandidatesMax); ++i) slots.push_back(votes[i].slot);
+  for (size_t i = 0; i < std::min(sums, kCandidatesMax) && votes[i].weight >= kVoteShareMin * votes[0].weight; ++i)
+    slots.push_back(votes[i].slot);
   const auto add = [&](const std::vector<uint32_t>& more) {
     for (const uint32_t slot : more)
       if (std::find(slots.begin(), slots.end(), slot) == slots.end()) slots.push_back(slot);
@@ -162,13 +179,14 @@ Match StoryIndex::Impl::Judged(const Entry& entry, uint32_t slot) {
   if (LanguagesDiffer(entry, candidate)) return {};
   const bool same_title = entry.title_hash != 0 && entry.title_hash == candidate.title_hash;
   if (entry.text_hash != 0 && entry.text_hash == candidate.text_hash && (entry.tokens >= kExactTokensMin || same_title))
-    return {slot, StoryRelation::kExact, StoryKind::kNone, 1};
+    return {slot, StoryRelation::kExact, StoryKind::kNone, 1, 1};
   const Likeness likeness = Compare({entry, profile}, candidate, &weights);
   const Verdict verdict = Judge(likeness);
   if (entry.url_hash != 0 && entry.url_hash == candidate.url_hash && (verdict.same || same_title))
-    return {slot, StoryRelation::kRevision, StoryKind::kNone, verdict.similarity};
+    return {slot, StoryRelation::kRevision, StoryKind::kNone, verdict.similarity, verdict.similarity};
   if (!verdict.same) return {};
-  return {slot, StoryRelation::kNear, verdict.spun ? StoryKind::kSpun : StoryKind::kWire, verdict.similarity};
+  return {slot, StoryRelation::kNear, verdict.spun ? StoryKind::kSpun : StoryKind::kWire, verdict.similarity,
+          verdict.similarity + (same_title ? kTitleBonus : 0)};
 }
 
 // A feed item without text joins the one story that bears its title; a title that several stories bear
@@ -184,14 +202,14 @@ Match StoryIndex::Impl::ByTitle(const Entry& entry) const {
     // A headline that comes back after more than a year tells of another occasion.
     if (DaysApart(entry, other) > 365) return {};
   }
-  return {namesakes.front(), StoryRelation::kNear, StoryKind::kWire, 0.5};
+  return {namesakes.front(), StoryRelation::kNear, StoryKind::kWire, 0.5, 0.5};
 }
 
 Match StoryIndex::Impl::Best(const Entry& entry) {
   Match best;
   for (const uint32_t slot : Candidates(entry)) {
     const Match match = Judged(entry, slot);
-    if (std::pair(Rank(match.relation), match.similarity) > std::pair(Rank(best.relation), best.similarity)) best = match;
+    if (std::pair(Rank(match.relation), match.preference) > std::pair(Rank(best.relation), best.preference)) best = match;
   }
   return best.relation == StoryRelation::kNew ? ByTitle(entry) : best;
 }
@@ -206,7 +224,7 @@ StoryDecision StoryIndex::Add(const StoryInput& article) {
   if (const auto earlier = window.FindId(article.id)) {
     const Entry& known = window.At(*earlier);
     const bool unchanged = known.text_hash == entry.text_hash && known.title_hash == entry.title_hash;
-    match = {*earlier, unchanged ? StoryRelation::kExact : StoryRelation::kRevision, StoryKind::kNone, 1};
+    match = {*earlier, unchanged ? StoryRelation::kExact : StoryRelation::kRevision, StoryKind::kNone, 1, 1};
     if (!unchanged) match.similarity = Judge(Compare({entry, impl_->profile}, known, &impl_->weights)).similarity;
   } else {
     match = impl_->Best(entry);

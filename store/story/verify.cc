@@ -70,8 +70,11 @@ void CompareAnchors(const Entry& article, const Entry& candidate, Likeness* like
 
 // Nearly the same words, yet both texts have numbers of their own and lie weeks apart: another issue of the
 // same form (a yearly order, a weekly report), not a copy. Each sign alone also occurs between copies.
-bool AnotherIssue(const Likeness& likeness) {
-  constexpr int64_t kIssueDays = 14;
+bool AnotherIssue(const Likeness& likeness, double words, int lacking_count) {
+  constexpr int64_t kIssueDays = 14, kOwnIssueDays = 2;
+  constexpr double kCopyWords = 0.75;
+  // A publisher seldom prints one text twice some days apart, and often another one under the same title.
+  if (likeness.same_publisher && likeness.days_apart > kOwnIssueDays && words < kCopyWords && lacking_count >= 1) return true;
   return likeness.days_apart > kIssueDays && likeness.candidate_numbers.count >= 1 && likeness.article_numbers.count >= 1;
 }
 
@@ -102,6 +105,8 @@ Likeness Compare(const Subject& article, const Entry& candidate, FeatureWeights*
                                   ArticleInCandidate(article.profile, candidate, f, weights));
   CompareAnchors(article.entry, candidate, &likeness);
   likeness.same_title = article.entry.title_hash != 0 && article.entry.title_hash == candidate.title_hash;
+  likeness.same_publisher = article.entry.publisher != 0 && article.entry.publisher == candidate.publisher &&
+                           (article.entry.url_hash == 0 || article.entry.url_hash != candidate.url_hash);
   likeness.days_apart = DaysApart(article.entry, candidate);
   return likeness;
 }
@@ -113,8 +118,11 @@ Verdict Judge(const Likeness& likeness) {
   const double lacking = std::min(likeness.candidate_anchors.share(), likeness.article_anchors.share());
   const int lacking_count = std::min(likeness.candidate_anchors.count, likeness.article_anchors.count);
   const double title_lacking = std::min(likeness.candidate_title.share(), likeness.article_title.share());
-  if (AnotherIssue(likeness)) {
+  if (AnotherIssue(likeness, words, lacking_count)) {
     verdict.same = false;
+  } else if (likeness.same_publisher && !likeness.same_title) {
+    // Pages of one site share its furniture, and its forms: only a text that is all the same counts.
+    verdict.same = words >= 0.9 && lacking_count == 0;
   } else if (likeness.same_title && likeness.days_apart <= 14) {
     verdict.same = SameUnderOneTitle(likeness, words, skeleton);
   } else if (words >= 0.6) {

@@ -29,6 +29,7 @@ struct Likeness {
   // Names in one title that the other article has neither in title nor text.
   Missing candidate_title, article_title;
   bool same_title = false;
+  bool same_publisher = false;  // under different addresses
   int64_t days_apart = 0;  // between the dates of publication; 0 if either is unknown
 };
 
