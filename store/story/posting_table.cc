@@ -12,7 +12,7 @@ void PostingTable::Place(uint32_t key, uint32_t cell) {
 }
 
 void PostingTable::Grow() {
-  const size_t cells = cells_.empty() ? 1024 : cells_.size() + cells_.size() / 4;
+  const size_t cells = cells_.empty() ? 1024 : cells_.size() + cells_.size() / 8;
   std::vector<uint32_t> old(cells, kFree);
   std::vector<uint8_t> tags(cells, 0);
   old.swap(cells_);

@@ -1,6 +1,6 @@
 // From a 32-bit key to the entries that carry it: an open-addressing multimap of five bytes a cell. A cell
 // holds slot and feature number; the key itself is read back from the entry (KeyOf), so it costs nothing
-// here. Grows by a quarter; erasing shifts back, so there are no tombstones. One thread.
+// here. Grows by an eighth; erasing shifts back, so there are no tombstones. One thread.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ namespace racewatch::store {
 enum Facet : size_t { kWords, kSkeleton, kFacets };
 
 inline constexpr uint32_t kPositionBias = 64;
-inline constexpr std::array<size_t, kFacets> kSampleMax = {22, 22};
+inline constexpr std::array<size_t, kFacets> kSampleMax = {20, 20};
 
 // Bit set of the hashed anchors of a text (a Bloom filter with one hash): numbers in the first words,
 // names in the rest.

@@ -19,6 +19,7 @@ StoryWindow::StoryWindow(uint32_t window)
     : ring_(std::clamp<uint32_t>(window, 1, (1u << 26) - 2)), postings_([this](Posting p) { return KeyOf(p); }) {}
 
 uint32_t StoryWindow::KeyOf(Posting p) const {
+  if (p.feature == kByStory) return FieldKey(stories_[p.slot].id.Hash(), kByStory);  // the slot is a story's number
   const Entry& entry = ring_.At(p.slot);
   switch (p.feature) {
     case kById: return FieldKey(entry.id.Hash(), kById);
@@ -67,25 +68,33 @@ double StoryWindow::Weight(uint32_t feature) const {
   return n > 1 ? 1.0 / (n * n) : 1.0;
 }
 
+std::optional<uint32_t> StoryWindow::FindStory(std::string_view id) const {
+  std::optional<uint32_t> found;
+  postings_.ForEach(FieldKey(PackedId(id).Hash(), kByStory), [&](Posting p) {
+    if (p.feature == kByStory && stories_[p.slot].id.Equals(id)) found = uint32_t{p.slot};
+  });
+  return found;
+}
+
 uint32_t StoryWindow::StoryNamed(std::string_view id) {
-  PackedId packed(id);
-  const uint64_t hash = packed.Hash();
-  if (const auto at = story_by_id_.find(hash); at != story_by_id_.end()) return at->second;
+  if (const auto known = FindStory(id)) return *known;
   if (free_stories_.empty()) {
+    // By an eighth: doubling would cost more than the entries do.
+    if (stories_.size() == stories_.capacity()) stories_.reserve(stories_.size() + stories_.size() / 8 + 64);
     free_stories_.push_back(static_cast<uint32_t>(stories_.size()));
     stories_.emplace_back();
   }
   const uint32_t story = free_stories_.back();
   free_stories_.pop_back();
-  stories_[story].id = std::move(packed);
+  stories_[story].id = PackedId(id);
   heap_bytes_ += stories_[story].id.heap_bytes();
-  story_by_id_[hash] = story;
+  postings_.Insert(KeyOf({story, kByStory}), {story, kByStory});
   return story;
 }
 
 void StoryWindow::Leave(uint32_t story) {
   if (--stories_[story].members > 0) return;
-  story_by_id_.erase(stories_[story].id.Hash());
+  postings_.Erase(KeyOf({story, kByStory}), {story, kByStory});
   heap_bytes_ -= stories_[story].id.heap_bytes();
   stories_[story].id = PackedId();
   free_stories_.push_back(story);
@@ -153,10 +162,8 @@ void StoryWindow::Restore(uint64_t sequence, Entry entry) {
 }
 
 size_t StoryWindow::memory_bytes() const {
-  // A node of unordered_map: pointer, pair and malloc's own; plus one bucket pointer.
-  constexpr size_t kNodeBytes = 48;
   return ring_.memory_bytes() + postings_.memory_bytes() + heap_bytes_ + stories_.capacity() * sizeof(Story) +
-         free_stories_.capacity() * sizeof(uint32_t) + story_by_id_.size() * kNodeBytes;
+         free_stories_.capacity() * sizeof(uint32_t);
 }
 
 }  // namespace racewatch::store

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "store/story/entry.h"
@@ -15,8 +14,8 @@
 namespace racewatch::store {
 
 // Feature numbers beyond the samples: postings of whole fields.
-enum FieldPosting : uint32_t { kById = 60, kByTitle = 61, kByUrl = 62, kByText = 63 };
-static_assert(kSampleMax[kWords] + kSampleMax[kSkeleton] <= kById);
+enum FieldPosting : uint32_t { kByStory = 59, kById = 60, kByTitle = 61, kByUrl = 62, kByText = 63 };
+static_assert(kSampleMax[kWords] + kSampleMax[kSkeleton] <= kByStory);
 
 class StoryWindow {
  public:
@@ -38,7 +37,7 @@ class StoryWindow {
   template <typename Visit>
   void ForEachWith(uint32_t feature, const Visit& visit) const {
     postings_.ForEach(feature, [&](Posting p) {
-      if (p.feature < kById) visit(p.slot);
+      if (p.feature < kByStory) visit(p.slot);
     });
   }
   // 1 for a feature found in at most one story, 1/n² for n stories.
@@ -61,6 +60,7 @@ class StoryWindow {
   };
   uint32_t KeyOf(Posting p) const;
   bool Telling(uint32_t feature, uint32_t story) const;
+  std::optional<uint32_t> FindStory(std::string_view id) const;
   void Leave(uint32_t story);
   void Evict(uint32_t slot);
   void Put(uint64_t sequence, Entry entry, bool choose_postings);
@@ -69,7 +69,6 @@ class StoryWindow {
   PostingTable postings_;
   std::vector<Story> stories_;
   std::vector<uint32_t> free_stories_;
-  std::unordered_map<uint64_t, uint32_t> story_by_id_;
   uint64_t next_sequence_ = 1;
   size_t size_ = 0;
   size_t heap_bytes_ = 0;
