@@ -128,10 +128,10 @@ Verdict Judge(const Likeness& likeness) {
   } else if (words >= 0.6) {
     // Nearly the same words under another headline: a copy keeps the names and numbers of its original,
     // another text of the same form has its own, in the title too.
-    verdict.same = lacking_count == 0 || (likeness.same_title ? lacking <= 0.2 : lacking <= 0.08 && title_lacking < 0.4);
+    verdict.same = lacking_count == 0 || (likeness.same_title ? lacking <= 0.2 : lacking <= 0.25 && title_lacking < 0.4);
   } else {
     // A spun text keeps nearly all names; the thesaurus adds some, and spoils part of the title.
-    verdict.same = skeleton >= 0.45 && lacking <= (title_lacking < 0.6 ? 0.14 : 0.05);
+    verdict.same = skeleton >= 0.45 && lacking <= (title_lacking < 0.6 ? 0.2 : 0.03);
   }
   verdict.spun = verdict.same && words < 0.35;
   return verdict;

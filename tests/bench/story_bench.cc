@@ -1,0 +1,77 @@
+// Speed and memory of the story index on made-up articles of 450 words, one in three a copy; beside it the
+// signature alone: one-permutation MinHash (Li, Owen & Zhang 2012) of word 5-grams, 64 bins, which finds nothing yet.
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/story/story_index.h"
+#include "store/story/tokens.h"
+#include "tests/story/story_texts.h"
+
+namespace racewatch {
+namespace {
+
+struct Article {
+  std::string id, title, text, url;
+};
+
+const std::vector<Article>& Articles() {
+  static const auto* articles = [] {
+    auto* made = new std::vector<Article>;
+    for (size_t i = 0; i < 4000; ++i) {
+      const size_t original = i % 3 == 2 ? i - 1 : i;
+      char id[33];
+      std::snprintf(id, sizeof(id), "%032zx", i);
+      made->push_back({id, "Title of Name" + std::to_string(original) + " and others", fakes::MadeUpText(original, 450),
+                       "https://host" + std::to_string(i % 97) + ".example/" + std::to_string(i)});
+    }
+    return made;
+  }();
+  return *articles;
+}
+
+void StoryIndexAdd(benchmark::State& state) {
+  auto index = std::make_unique<store::StoryIndex>();
+  size_t at = 0;
+  for (auto _ : state) {
+    if (at == Articles().size()) {
+      state.PauseTiming();
+      index = std::make_unique<store::StoryIndex>();
+      at = 0;
+      state.ResumeTiming();
+    }
+    const Article& article = Articles()[at++];
+    benchmark::DoNotOptimize(index->Add({.id = article.id, .title = article.title, .text = article.text, .url = article.url}));
+  }
+  state.counters["articles"] = benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  if (index->size() > 0) state.counters["bytes_each"] = static_cast<double>(index->memory_bytes()) / static_cast<double>(index->size());
+}
+BENCHMARK(StoryIndexAdd);
+
+void MinHashSignatureOnly(benchmark::State& state) {
+  std::vector<store::Token> tokens;
+  size_t at = 0;
+  for (auto _ : state) {
+    tokens.clear();
+    store::AppendTokens(Articles()[at++ % Articles().size()].text, &tokens);
+    std::array<uint64_t, 64> bins;
+    bins.fill(~uint64_t{0});
+    for (size_t i = 0; i + 5 <= tokens.size(); ++i) {
+      uint64_t hash = 0;
+      for (size_t k = 0; k < 5; ++k) hash = (hash ^ tokens[i + k].hash) * 0x9E3779B97F4A7C15ull + (hash >> 31);
+      uint64_t& bin = bins[hash >> 58];
+      bin = std::min(bin, hash << 6);
+    }
+    benchmark::DoNotOptimize(bins);
+  }
+  state.counters["articles"] = benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+BENCHMARK(MinHashSignatureOnly);
+
+}  // namespace
+}  // namespace racewatch
+
+BENCHMARK_MAIN();
