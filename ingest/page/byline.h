@@ -14,9 +14,11 @@ namespace racewatch::ingest::page {
 struct Byline {
   std::string author;
   std::optional<PageTime> published;
+  std::optional<PageTime> first_published;  // "Originally published on 26 Sep 2019", anywhere on the page
 };
 
-// Looks at the lines next to the headline `title`, first those below it. Empty when the headline is not found.
+// Looks at the lines next to the headline `title`, first those below it. Without the headline only
+// `first_published` is looked for.
 // `day_first` as in ParseDate.
 Byline ReadByline(const Blocks& blocks, std::string_view title, bool day_first);
 

@@ -147,8 +147,9 @@ class DateReader {
     }
     if (!Number(i + 2, 1, 2) || !Number(i + 4, 4, 4)) return 0;
     if (Mark(i + 1, ".") && Mark(i + 3, ".")) return Set(Value(i + 4), Value(i + 2), Value(i), 5);
-    if ((Mark(i + 1, "/") && Mark(i + 3, "/")) || (Mark(i + 1, "-") && Mark(i + 3, "-"))) {
-      const bool day_first = Value(i) > 12 || (day_first_ && Value(i + 2) <= 12);
+    const bool dashes = Mark(i + 1, "-") && Mark(i + 3, "-");
+    if (dashes || (Mark(i + 1, "/") && Mark(i + 3, "/"))) {
+      const bool day_first = Value(i) > 12 || ((dashes || day_first_) && Value(i + 2) <= 12);
       return Set(Value(i + 4), day_first ? Value(i + 2) : Value(i), day_first ? Value(i) : Value(i + 2), 5);
     }
     return 0;

@@ -10,7 +10,7 @@
 namespace racewatch::ingest::page {
 
 // The first date in `text`, nothing when there is none, when it does not exist in the calendar or lies outside
-// 1990–2099. `1.2.2026` is day.month; `1/2/2026` is month/day unless `day_first` or the numbers say otherwise.
+// 1990–2099. `1.2.2026` and `1-2-2026` are day, month; `1/2/2026` is month/day unless `day_first` or the numbers say otherwise.
 std::optional<PageTime> ParseDate(std::string_view text, bool day_first = false);
 
 // True when a page in `language` ("de", "en-gb") writes 1/2/2026 for the first of February.

@@ -153,7 +153,7 @@ void JsonLdReader::Read(std::string_view script, JsonLdArticle* article) {
   const auto parse = [&](std::string_view text) {
     return impl_->parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS;
   };
-  if (!parse(Trim(script)) && !parse(Repair(script))) return;
+  if (!parse(Trim(script)) && !parse(Repair(script)) && !parse(DecodeEntities(script))) return;  // some are escaped as HTML
   impl_->CollectNames(root, 0);
   impl_->Walk(root, 0, article);
 }

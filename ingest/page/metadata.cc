@@ -62,6 +62,7 @@ class Collector {
     if (key.empty()) key = tree_.Get(i, Attr::kItemprop);
     if (key.empty()) key = tree_.Get(i, Attr::kHttpEquiv);
     const std::string_view raw = tree_.Get(i, Attr::kContent);
+    if (key == "script:ld+json") reader_.Read(DecodeEntities(raw), &jsonld_);  // Remix renders its scripts so
     if (key.empty() || raw.empty() || raw.size() > 4000) return;
     const auto set = [&](std::string* field) { if (field->empty()) *field = CleanText(raw); };
     if (OneOf(key, {"og:title"})) set(&offers_.og_title);

@@ -52,6 +52,8 @@ void ReadNoscript(Workspace* work, Page* result) {
 // (the page was out by then, and a page that hides its first date shows this one).
 void AddByline(page::Byline byline, std::string_view url, Page* result) {
   if (result->author.empty()) result->author = std::move(byline.author);
+  if (byline.first_published && (!result->published || byline.first_published->time_ms < result->published->time_ms))
+    result->published = byline.first_published;
   if (!result->published) result->published = byline.published;
   if (!result->published) result->published = page::DateFromUrl(url.empty() ? std::string_view(result->canonical_url) : url);
   if (!result->published) result->published = result->modified;
