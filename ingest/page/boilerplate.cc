@@ -37,7 +37,7 @@ constexpr HintWord kWords[] = {
     {"donation", kFurniture}, {"noprint", kFurniture},
     {"copyright", kFurniture}, {"disclaimer", kFurniture}, {"ticker", kFurniture}, {"carousel", kFurniture},
     {"jp-relatedposts", kFurniture}, {"morestories", kFurniture}, {"readmore", kFurniture}, {"upsell", kFurniture},
-    {"tweet", kFurniture}, {"instagram", kFurniture}, {"tiktok", kFurniture}, {"cta", kFurniture}, {"mailchimp", kFurniture}, {"hubspot", kFurniture},
+    {"tweet", kFurniture}, {"instagram", kFurniture}, {"tiktok", kFurniture}, {"paywall", kFurniture}, {"cta", kFurniture}, {"mailchimp", kFurniture}, {"hubspot", kFurniture},
     {"comments", kComments}, {"comment", kComments}, {"disqus", kComments}, {"respond", kComments},
     {"commentlist", kComments}, {"replies", kComments},
     {"article", kContent}, {"content", kContent}, {"entry", kContent}, {"post", kContent}, {"story", kContent},

@@ -12,10 +12,12 @@ constexpr size_t kLinesBelow = 14;
 constexpr size_t kLinesAbove = 5;
 constexpr size_t kBylineWordsMax = 24;
 constexpr size_t kNoticeWordsMax = 40;
+constexpr size_t kBylineLettersMax = 70;
+constexpr size_t kDateLettersMax = 40;
 
 // "By Jane Doe" → "Jane Doe"; nothing when the line is no byline.
 std::string AuthorOf(std::string_view line) {
-  for (const std::string_view lead : {"by ", "by: ", "written by ", "posted by ", "author: ", "作者：", "作者:", "文／", "文/", "记者 ", "記者 "}) {
+  for (const std::string_view lead : {"by ", "by: ", "written by ", "posted by ", "author: ", "von ", "par ", "por ", "作者：", "作者:", "文／", "文/", "记者 ", "記者 "}) {
     if (!StartsWithIgnoreCase(line, lead)) continue;
     std::string_view name = Trim(line.substr(lead.size()));
     for (const std::string_view stop : {" | ", " • ", " · ", " on ", " - ", " – ", ", ", "Published", "Updated", " / ", "  "})
@@ -78,6 +80,12 @@ Byline ReadByline(const Blocks& blocks, std::string_view title, bool day_first) 
   for (size_t i = at + 1; i < list.size() && i <= at + kLinesBelow; ++i) read(list[i]);
   for (size_t i = at; i-- > 0 && i + kLinesAbove >= at;) read(list[i]);
   return byline;
+}
+
+bool IsByline(std::string_view line) {
+  if (TextWeight(line) > kBylineLettersMax || line.ends_with('.')) return false;
+  if (!AuthorOf(line).empty()) return true;
+  return TextWeight(line) <= kDateLettersMax && ParseDate(line).has_value();
 }
 
 }  // namespace racewatch::ingest::page

@@ -22,4 +22,7 @@ struct Byline {
 // `day_first` as in ParseDate.
 Byline ReadByline(const Blocks& blocks, std::string_view title, bool day_first);
 
+// A short line that holds nothing but an author or a date.
+bool IsByline(std::string_view line);
+
 }  // namespace racewatch::ingest::page

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ingest/page/boilerplate.h"
+#include "ingest/page/byline.h"
 #include "ingest/page/text.h"
 
 namespace racewatch::ingest::page {
@@ -15,6 +16,8 @@ constexpr double kFurnitureShareMax = 0.4;
 constexpr double kCommentsShareMax = 0.9;
 // "Related articles" ends the article only behind this share of its words; before, it is a box inside.
 constexpr double kEndsAfterShare = 0.6;
+// Headline, byline and date stand within the first words; further on the same words are text.
+constexpr size_t kOpeningWords = 60;
 // When hiding leaves less of the weight than this, the page's names do not mean what they say.
 constexpr double kLeftShareMin = 0.3;
 // Descend into a child that holds at least this share of the weight found so far.
@@ -155,7 +158,7 @@ class Chooser {
       if (block.first < top || block.first >= end) continue;
       if (words > 150 && words > all_words * kEndsAfterShare && EndsArticle(blocks_.Text(block))) break;
       if (!Keeps(block)) continue;
-      if (words < 60 && IsTitle(blocks_.Text(block))) continue;
+      if (words < kOpeningWords && (IsTitle(blocks_.Text(block)) || IsByline(blocks_.Text(block)))) continue;
       kept.push_back(&block);
       words += block.words;
     }
@@ -168,12 +171,13 @@ class Chooser {
   // Cells of one table row share a line.
   std::string Join(const std::vector<const Block*>& kept) const {
     std::string out;
-    uint32_t row = 0;
+    uint32_t row = 0, last_cell = 0;
     for (const Block* block : kept) {
       const uint32_t parent = tree_.nodes[block->node].parent;
       const bool cell = block->tag == Tag::kTd || block->tag == Tag::kTh;
-      if (!out.empty()) out += cell && parent == row ? " " : "\n\n";
+      if (!out.empty()) out += cell && parent == row && block->node != last_cell ? " " : "\n\n";
       row = cell ? parent : 0;
+      last_cell = cell ? block->node : 0;
       out += blocks_.Text(*block);
     }
     return out;

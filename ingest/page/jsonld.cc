@@ -57,6 +57,8 @@ bool IsFalse(element e) {
 
 // JSON of the wild: raw control characters inside strings, comment or CDATA wrappers, a trailing semicolon.
 std::string Repair(std::string_view script) {
+  if (const size_t open = script.find("<![CDATA["); open != script.npos) script.remove_prefix(open + 9);
+  if (const size_t close = script.rfind("]]>"); close != script.npos) script = script.substr(0, close);
   const size_t open = script.find_first_of("{["), close = script.find_last_of("}]");
   if (open == script.npos || close == script.npos || close < open) return {};
   std::string out(script.substr(open, close - open + 1));

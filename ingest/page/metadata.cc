@@ -189,13 +189,20 @@ class Collector {
   int headings_ = 0, times_ = 0, marked_ = 0;
 };
 
+// Lower-case words; each Han character, kana and Hangul syllable is a word of its own.
 std::vector<std::string> Words(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
-  for (const char c : text) {
-    const auto b = static_cast<uint8_t>(c);
-    if (isalnum(b) || b >= 0x80) word.push_back(static_cast<char>(b < 0x80 ? tolower(b) : b));
-    else if (!word.empty()) words.push_back(std::exchange(word, {}));
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto b = static_cast<uint8_t>(text[i]);
+    const bool han = b >= 0xE3 && b <= 0xED;
+    if (!han && (isalnum(b) || b >= 0x80)) {
+      word.push_back(static_cast<char>(b < 0x80 ? tolower(b) : b));
+      continue;
+    }
+    if (!word.empty()) words.push_back(std::exchange(word, {}));
+    if (han) words.emplace_back(text.substr(i, 3));
+    i += han ? 2 : 0;
   }
   if (!word.empty()) words.push_back(word);
   return words;
@@ -220,7 +227,8 @@ std::string WithoutSite(const std::string& title, std::string_view site) {
   const std::string head = title.substr(0, cut), tail = title.substr(cut + mark_length);
   const auto tail_words = Words(tail), head_words = Words(head), site_words = Words(site);
   const bool is_site = !site_words.empty() && (ContainsRun(site_words, tail_words) || ContainsRun(tail_words, site_words));
-  if (!is_site && tail_words.size() > 4) return title;
+  const bool han = !tail.empty() && static_cast<uint8_t>(tail[0]) >= 0xE3 && static_cast<uint8_t>(tail[0]) <= 0xED;
+  if (!is_site && tail_words.size() > (han ? 8 : 4)) return title;
   if (!is_site && TextWeight(head) < 15) return title;
   return head.empty() ? title : is_site ? WithoutSite(head, site) : head;
 }
@@ -268,7 +276,7 @@ std::string ChooseTitle(const Offers& offers, const JsonLdArticle& jsonld, std::
 
 std::string CleanAuthor(std::string name) {
   for (const std::string_view lead : {"by ", "by: ", "author: ", "author ", "written by ", "posted by ", "von ", "par ", "por ",
-                                      "作者：", "作者:", "记者 ", "文/", "文｜"})
+                                      "作者：", "作者:", "记者 ", "記者 ", "文/", "文／", "文｜"})
     if (StartsWithIgnoreCase(name, lead)) name.erase(0, lead.size());
   for (const std::string_view tail : {" | ", " • ", " · ", " on ", "Published", "Updated", " – ", "posted"})
     if (const size_t at = name.find(tail); at != name.npos && at > 2) name.erase(at);
