@@ -127,8 +127,10 @@ void AppendHtml(const ElementText& element, const TextType& type, std::string_vi
     decoded = DecodeBase64(text);
     text = Trim(decoded);
   }
+  // Text said to be plain that holds references but no tag was escaped once too often.
+  const bool may_be_html = !type.explicit_type || FindByte(text, '<', 0) >= text.size();
   const bool plain = type.kind == TextType::Kind::kText && !element.has_markup &&
-                     (type.explicit_type || !LooksLikeHtml(text));
+                     !(may_be_html && LooksLikeHtml(text));
   if (plain) {
     AppendEscaped(text, out);
     return;

@@ -189,6 +189,14 @@ TEST(AtomFeed, EveryFormOfContentIsUnderstood) {
             "<div xmlns:h=\"http://www.w3.org/1999/xhtml\"><br />x</div>");
 }
 
+TEST(AtomFeed, PlainTextEscapedOnceTooOftenIsMended) {
+  const auto summary = [](std::string_view text) {
+    return FirstEntry(Atom(Entry("<summary type=\"text\">" + std::string(text) + "</summary>"))).summary;
+  };
+  EXPECT_EQ(summary("A&amp;nbsp;B"), "A&nbsp;B");
+  EXPECT_EQ(summary("&lt;b&gt; &amp;amp; more"), "&lt;b&gt; &amp;amp; more");
+}
+
 TEST(AtomFeed, ContentWithSrcAloneIsEmpty) {
   EXPECT_EQ(
       FirstEntry(Atom(Entry("<content type=\"text/html\" src=\"https://p.example/c\"/>"))).content,
