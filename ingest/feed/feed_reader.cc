@@ -73,7 +73,7 @@ void FeedReader::OnStart() {
     return;
   }
   const Where where = frames_.empty() ? Where::kFeed : frames_.back().where;
-  if (tag == Tag::kEntry && where != Where::kIgnored) {
+  if (tag == Tag::kEntry && (where != Where::kIgnored || !in_entry_)) {
     OpenEntry();
   } else {
     if (has_attributes) ReadCommonAttributes(Where::kIgnored);
@@ -165,13 +165,15 @@ void FeedReader::OnEnd(std::string_view name) {
 
 void FeedReader::OpenEntry() {
   const std::string_view name = scanner_.name();
-  // An entry never lies in another: the one before lacks its end tag.
-  for (size_t depth = 0; depth < frames_.size(); ++depth)
-    if (frames_[depth].tag == Tag::kEntry) {
-      PopTo(depth);
-      scope_.Enter(scanner_.attributes(), frames_.size(), false);
-      break;
-    }
+  // An entry never lies in another, nor in what we ignore: what is open there lacks its end tag.
+  size_t depth = 0;
+  while (depth < frames_.size() && frames_[depth].tag != Tag::kEntry &&
+         frames_[depth].where != Where::kIgnored)
+    ++depth;
+  if (depth < frames_.size()) {
+    PopTo(depth);
+    scope_.Enter(scanner_.attributes(), frames_.size(), false);
+  }
   too_deep_ = 0;
   if (frames_.size() >= kDepthMax) PopTo(1);  // what is open was never closed: back to the root
   in_entry_ = true;
@@ -234,7 +236,8 @@ void FeedReader::Finish() {
 }
 
 void FeedReader::Dispatch(std::string_view name, Tag tag, Where where) {
-  if (where == Where::kIgnored || tag == Tag::kForeign) return Push(name, tag, Where::kIgnored);
+  if (where == Where::kIgnored || tag == Tag::kForeign)
+    return Push(name, Tag::kForeign, Where::kIgnored);
   bool handled = false;
   switch (where) {
     case Where::kEntry:

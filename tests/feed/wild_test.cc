@@ -71,6 +71,18 @@ TEST(Wild, UnclosedElementsAreRecoveredAtTheNextItem) {
             kBoth);
 }
 
+TEST(Wild, UnclosedForeignElementDoesNotHideTheItemsBehindIt) {
+  EXPECT_EQ(Titles("<rss><channel><sy:upda&tePeriod>hourly</sy:updatePeriod><item><title>One</title>"
+                   "</item><item><title>Two</title></item></channel></rss>"),
+            kBoth);
+}
+
+TEST(Wild, ItemsInsideAForeignElementOfAnItemAreNotEntries) {
+  EXPECT_EQ(Titles("<rss><channel><item><title>One</title><x:related xmlns:x=\"urn:x\"><item><title>no"
+                   "</title></item></x:related></item><item><title>Two</title></item></channel></rss>"),
+            kBoth);
+}
+
 TEST(Wild, StrayEndTagsAreIgnored) {
   EXPECT_EQ(Titles("<rss><channel><item></p><title>One</title></b></item><item><title>Two</title></"
                    "item></channel></rss>"),
