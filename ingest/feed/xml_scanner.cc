@@ -12,6 +12,8 @@ namespace {
 constexpr std::string_view kCDataStart = "<![CDATA[";
 constexpr std::string_view kCDataEnd = "]]>";
 constexpr size_t kTailBytes = 4096;
+constexpr int kStraysMax = 4;           // stray '&' in one name
+constexpr size_t kMendedBytesMax = 64;  // a longer name is none of ours
 constexpr size_t kDoctypeBytesMax = size_t{1} << 16;
 
 constexpr std::array<bool, 256> MakeNameTable(bool first) {
@@ -107,11 +109,27 @@ XmlEvent XmlScanner::Cut() {
   return XmlEvent::kEof;
 }
 
-XmlEvent XmlScanner::ReadStart() {
-  size_t end = at_ + 2;
+// Reads the element name at `begin` into name_ and returns the offset behind it. A bare '&' that
+// strayed into it, with or without a blank, is left out: no name has one.
+size_t XmlScanner::ReadName(size_t begin) {
+  size_t end = begin + 1;
   while (end < text_.size() && IsNameByte(text_[end])) ++end;
-  name_ = text_.substr(at_ + 1, end - at_ - 1);
-  at_ = end;
+  name_ = text_.substr(begin, end - begin);
+  for (int strays = 0; strays < kStraysMax && name_.size() <= kMendedBytesMax; ++strays) {
+    if (end >= text_.size() || text_[end] != '&') break;
+    size_t next = end + 1;
+    if (next < text_.size() && text_[next] == ' ') ++next;
+    size_t rest = next;
+    while (rest < text_.size() && rest - next < kMendedBytesMax && IsNameByte(text_[rest])) ++rest;
+    mended_names_.push_back(std::string(name_).append(text_, next, rest - next));
+    name_ = mended_names_.back();
+    end = rest;
+  }
+  return end;
+}
+
+XmlEvent XmlScanner::ReadStart() {
+  at_ = ReadName(at_ + 1);
   self_closing_ = false;
   attributes_.clear();
   if (at_ < text_.size() && text_[at_] == '>') return ++at_, XmlEvent::kStart;
@@ -177,9 +195,7 @@ std::string_view XmlScanner::ReadValue() {
 }
 
 XmlEvent XmlScanner::ReadEnd() {
-  size_t end = at_ + 3;
-  while (end < text_.size() && IsNameByte(text_[end])) ++end;
-  name_ = text_.substr(at_ + 2, end - at_ - 2);
+  size_t end = ReadName(at_ + 2);
   while (end < text_.size() && text_[end] != '>' && text_[end] != '<') ++end;
   if (end >= text_.size()) return Cut();
   at_ = text_[end] == '>' ? end + 1 : end;

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -52,6 +54,7 @@ class XmlScanner {
  private:
   XmlEvent ReadText();
   bool ReadMarkup(XmlEvent* event);  // false: not markup, or passed over
+  size_t ReadName(size_t begin);
   XmlEvent ReadStart();
   XmlEvent ReadEnd();
   XmlEvent ReadCData();
@@ -72,6 +75,7 @@ class XmlScanner {
   std::string_view doctype_;
   std::string_view text_element_;
   std::vector<XmlAttribute> attributes_;
+  std::deque<std::string> mended_names_;  // storage of names that are not in the text as they stand
   bool self_closing_ = false;
   bool truncated_ = false;
   bool complete_tail_ = false;  // the document ends with the end tag of a feed's root
