@@ -52,7 +52,7 @@ base::UnixMs HostGate::HeldUntil(const std::string& host) const {
 }
 
 void Schedule::Add(uint64_t work, std::string host, base::UnixMs due_ms) {
-  queue_.push({due_ms, next_order_++, work, std::move(host), false});
+  queue_.push({due_ms, work, std::move(host), false});
 }
 
 std::optional<uint64_t> Schedule::Pop(base::UnixMs now_ms) {

@@ -1,6 +1,6 @@
 // What to fetch when: a time-ordered queue of work (feeds and pages, by number) behind a gate that keeps
 // requests to one host, and to one registrable domain, apart. Owned by the loop thread. Deterministic: work
-// due at the same time comes out in the order it was added. Times are those of the role's clock.
+// due at the same time comes out in the order of its numbers. Times are those of the role's clock.
 #pragma once
 
 #include <cstdint>
@@ -62,17 +62,15 @@ class Schedule {
  private:
   struct Entry {
     base::UnixMs due_ms;
-    uint64_t order;
     uint64_t work;
     std::string host;
     bool has_slot;
     bool operator>(const Entry& other) const {
-      return due_ms != other.due_ms ? due_ms > other.due_ms : order > other.order;
+      return due_ms != other.due_ms ? due_ms > other.due_ms : work > other.work;
     }
   };
   HostGate& gate_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue_;
-  uint64_t next_order_ = 0;
 };
 
 }  // namespace racewatch::ingest

@@ -18,8 +18,8 @@ TEST(ScheduleTest, HandsOutWhatIsDueInOrder) {
   HostGate gate(1000);
   Schedule schedule(gate);
   schedule.Add(1, "", 300);
-  schedule.Add(2, "", 100);
   schedule.Add(3, "", 100);
+  schedule.Add(2, "", 100);
   EXPECT_EQ(schedule.next_ms(), 100);
   EXPECT_THAT(PopAll(&schedule, 200), ElementsAre(2, 3));
   EXPECT_THAT(PopAll(&schedule, 300), ElementsAre(1));
