@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <set>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ingest/feed/html_text.h"
 #include "ingest/language.h"
@@ -97,19 +96,18 @@ void SetText(const FeedEntry& entry, uint32_t summary_chars_max, Draft* draft) {
   article.set_text(Cut(std::move(text), kTextBytesMax));
 }
 
-// How often titles of one document share an address or a guid: shared ones identify nothing.
+// Which addresses and guids of a document stand for more than one title.
 class Repeats {
  public:
-  void Add(const std::string& key, uint64_t title_hash) {
-    if (!key.empty()) titles_[key].insert(title_hash);
+  void Add(const ArticleId& key, uint64_t title_hash) {
+    const auto [it, added] = titles_.emplace(key, title_hash);
+    if (!added && it->second != title_hash) shared_.insert(key);
   }
-  bool Shared(const std::string& key) const {
-    const auto it = titles_.find(key);
-    return it != titles_.end() && it->second.size() > 1;
-  }
+  bool Shared(const ArticleId& key) const { return shared_.contains(key); }
 
  private:
-  std::unordered_map<std::string, std::set<uint64_t>> titles_;
+  std::unordered_map<ArticleId, uint64_t> titles_;
+  std::unordered_set<ArticleId> shared_;
 };
 
 }  // namespace
@@ -140,7 +138,7 @@ void ArticleBuilder::SetPublisher(const FeedEntry& entry, const Feed& feed, cons
   if (!spec.group.empty()) article->set_publisher_group(spec.group);
 }
 
-Draft ArticleBuilder::FromEntry(const FeedEntry& entry, const Feed& feed, const FeedSpec& spec) const {
+Draft ArticleBuilder::FromEntry(const FeedEntry& entry, const EntryKeys& keys, const Feed& feed, const FeedSpec& spec) const {
   Draft draft;
   v1::Article& article = draft.article;
   article.set_id_rule(kIdRule);
@@ -163,35 +161,30 @@ Draft ArticleBuilder::FromEntry(const FeedEntry& entry, const Feed& feed, const 
   if (entry.updated) draft.updated_ms = entry.updated->unix_ms;
   draft.claims.url = DateInUrl(article.url());
   draft.wants_page = spec.fetch_pages && article.body_quality() < v1::BODY_QUALITY_FULL && !article.canonical_url().empty();
+  if (keys.url) draft.keys.push_back(*keys.url);
+  if (keys.guid) draft.keys.push_back(*keys.guid);
+  draft.guid_key = keys.guid;
+  if (draft.keys.empty()) draft.keys.push_back(TextKey(article.title(), article.text()));
   return draft;
 }
 
-std::vector<Draft> ArticleBuilder::FromFeed(const Feed& feed, const FeedSpec& spec) const {
-  std::vector<Draft> drafts;
-  drafts.reserve(feed.entries.size());
-  std::vector<std::string> url_keys;
-  Repeats urls;
-  Repeats guids;
+std::vector<ArticleBuilder::EntryKeys> ArticleBuilder::KeysOf(const Feed& feed, const std::string& feed_id) {
+  std::vector<EntryKeys> keys(feed.entries.size());
+  Repeats repeats;
   const auto home = Canonicalize(feed.link);
-  for (const FeedEntry& entry : feed.entries) {
-    drafts.push_back(FromEntry(entry, feed, spec));
-    const auto canonical = Canonicalize(drafts.back().article.url());
-    const bool names_site = canonical && (IsHomePage(*canonical) || (home && home->key == canonical->key));
-    url_keys.push_back(canonical && !names_site ? canonical->key : "");
-    urls.Add(url_keys.back(), drafts.back().title_hash);
-    guids.Add(entry.id, drafts.back().title_hash);
-  }
-  for (size_t i = 0; i < drafts.size(); ++i) {
-    Draft& draft = drafts[i];
+  for (size_t i = 0; i < keys.size(); ++i) {
     const FeedEntry& entry = feed.entries[i];
-    if (!url_keys[i].empty() && !urls.Shared(url_keys[i])) draft.keys.push_back(UrlKey(url_keys[i]));
-    if (!entry.id.empty() && !guids.Shared(entry.id)) {
-      draft.guid_key = GuidKey(spec.id, entry.id);
-      draft.keys.push_back(*draft.guid_key);
-    }
-    if (draft.keys.empty()) draft.keys.push_back(TextKey(draft.article.title(), draft.article.text()));
+    const uint64_t title = ContentHash(entry.title, entry.title.empty() ? entry.summary : "");
+    const auto canonical = Canonicalize(EntryLink(entry));
+    const bool names_site = canonical && (IsHomePage(*canonical) || (home && home->key == canonical->key));
+    if (canonical && !names_site) repeats.Add(*(keys[i].url = UrlKey(canonical->key)), title);
+    if (!entry.id.empty()) repeats.Add(*(keys[i].guid = GuidKey(feed_id, entry.id)), title);
   }
-  return drafts;
+  for (EntryKeys& entry : keys) {
+    if (entry.url && repeats.Shared(*entry.url)) entry.url.reset();
+    if (entry.guid && repeats.Shared(*entry.guid)) entry.guid.reset();
+  }
+  return keys;
 }
 
 ArticleBuilder::PageKeys ArticleBuilder::KeysOf(const Page& page, const std::string& final_url) {

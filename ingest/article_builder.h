@@ -1,5 +1,6 @@
 // From a feed entry, and the page behind it, to an Article. Pure: everything it needs comes in as values.
-// FromFeed makes a Draft per entry; AddPage improves one; Finish fixes id, event time, rank and hashes.
+// KeysOf looks at a whole document, FromEntry makes a Draft of one entry, AddPage improves it, Finish fixes
+// id, event time, rank and hashes.
 // Texts are cut at 256 KiB so that every article fits a record. Any thread.
 #pragma once
 
@@ -43,8 +44,16 @@ class ArticleBuilder {
   // The registry outlives the builder.
   ArticleBuilder(const PublisherRegistry& publishers, Options options);
 
-  // One draft per entry, in order. A draft without a title has nothing to show (reason no_title).
-  std::vector<Draft> FromFeed(const Feed& feed, const FeedSpec& spec) const;
+  // The names each entry may go by. An address or guid that a document gives to entries of different titles
+  // identifies none of them; nor does the site's own address.
+  struct EntryKeys {
+    std::optional<ArticleId> url;
+    std::optional<ArticleId> guid;
+  };
+  static std::vector<EntryKeys> KeysOf(const Feed& feed, const std::string& feed_id);
+
+  // A draft without a title has nothing to show (reason no_title).
+  Draft FromEntry(const FeedEntry& entry, const EntryKeys& keys, const Feed& feed, const FeedSpec& spec) const;
 
   // Takes over what the page adds: text, date, author, canonical address. `final_url`: after redirects.
   void AddPage(const Page& page, const std::string& final_url, Draft* draft) const;
@@ -61,7 +70,6 @@ class ArticleBuilder {
   void Finish(const ArticleId& id, base::UnixMs first_fetched_ms, base::UnixMs revision_at_ms, Draft* draft) const;
 
  private:
-  Draft FromEntry(const FeedEntry& entry, const Feed& feed, const FeedSpec& spec) const;
   void SetPublisher(const FeedEntry& entry, const Feed& feed, const FeedSpec& spec, v1::Article* article) const;
 
   const PublisherRegistry& publishers_;

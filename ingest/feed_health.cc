@@ -12,10 +12,11 @@ std::string HeaderOrEmpty(const base::HttpReply& reply, std::string_view name) {
   return value != nullptr ? *value : std::string();
 }
 
-// Counts identical permanent redirects in a row; adopts the target once they have lasted.
-void NoteMove(const FetchResult& result, base::UnixMs now_ms, v1::FeedState* state) {
+// Counts identical permanent redirects in a row; adopts the target once they have lasted. A target that
+// shows nothing we know (a parked domain, another feed) does not count.
+void NoteMove(const FetchResult& result, bool same_feed, base::UnixMs now_ms, v1::FeedState* state) {
   constexpr uint32_t kAnswers = 5;
-  const std::string target = result.moved_to();
+  const std::string target = same_feed ? result.moved_to() : std::string();
   if (target.empty() || target != state->redirect_target()) {
     state->set_redirect_target(target);
     state->set_redirect_count(target.empty() ? 0 : 1);
@@ -53,13 +54,13 @@ void JudgeWorking(base::UnixMs now_ms, v1::FeedState* state) {
     SetHealth(v1::FEED_HEALTH_OK, "", "", state);
 }
 
-void NoteSuccess(const FetchResult& result, base::UnixMs now_ms, v1::FeedState* state) {
+void NoteSuccess(const FetchResult& result, bool same_feed, base::UnixMs now_ms, v1::FeedState* state) {
   state->set_fetches(state->fetches() + 1);
   state->set_failures(0);
   state->set_last_fetch_ms(now_ms);
   state->set_last_success_ms(now_ms);
   state->set_http_status(static_cast<uint32_t>(result.reply.http_status));
-  NoteMove(result, now_ms, state);
+  NoteMove(result, same_feed, now_ms, state);
 }
 
 v1::FeedHealth HealthOf(std::string_view reason) {
@@ -109,10 +110,11 @@ void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64
   state->set_etag(yield.complete ? etag : "");
   state->set_last_modified(yield.complete ? last_modified : "");
   state->set_body_hash(yield.complete ? body_hash : 0);
+  const bool stranger = state->entries() > 0 && yield.fetch.entries > 0 && yield.fetch.new_entries == yield.fetch.entries;
   if (!yield.feed_title.empty()) state->set_title(yield.feed_title);
   state->set_entries(state->entries() + yield.fetch.entries);
   state->set_articles(state->articles() + yield.fetch.new_entries);
-  NoteSuccess(result, now_ms, state);
+  NoteSuccess(result, !stranger, now_ms, state);
   if (yield.fetch.entries == 0) {
     SetHealth(v1::FEED_HEALTH_EMPTY, "no_entries", "a feed without entries", state);
     return;
@@ -125,7 +127,7 @@ void ApplyUnchanged(const FetchResult& result, base::UnixMs now_ms, v1::FeedStat
   if (const std::string* etag = result.reply.Header("etag")) state->set_etag(*etag);
   if (const std::string* modified = result.reply.Header("last-modified")) state->set_last_modified(*modified);
   if (!result.conditional) state->set_probe_ms(now_ms);
-  NoteSuccess(result, now_ms, state);
+  NoteSuccess(result, true, now_ms, state);
   if (state->health() == v1::FEED_HEALTH_EMPTY && state->reason() == "no_entries") return;
   JudgeWorking(now_ms, state);
 }

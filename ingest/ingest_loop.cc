@@ -21,8 +21,6 @@ using std::chrono::milliseconds;
 
 constexpr int64_t kFileIntervalS = 10;
 constexpr size_t kDocumentsMax = 1024;
-constexpr size_t kOutboxBytesMax = 32u << 20;
-constexpr size_t kHeldBytesMax = 64u << 20;
 
 std::string HeaderOrEmpty(const base::HttpReply& reply, std::string_view name) {
   const std::string* value = reply.Header(name);
@@ -130,9 +128,10 @@ base::Status IngestLoop::Run(std::stop_token stop, const std::function<milliseco
 
 base::Status IngestLoop::Step() {
   for (const Outbox::Finished& finished : outbox_.Poll()) RW_RETURN_IF_ERROR(intake_.OnFinished(finished));
+  RW_RETURN_IF_ERROR(intake_.Advance());
   StartDue();
   Tick();
-  const bool busy = client_.in_flight() > 0 || outbox_.in_flight() > 0;
+  const bool busy = client_.in_flight() > 0 || outbox_.in_flight() > 0 || intake_.CanAdvance();
   PublishState(busy);
   client_.Poll(WaitTime());
   return {};
@@ -153,18 +152,18 @@ void IngestLoop::Drain(milliseconds timeout) {
 }
 
 bool IngestLoop::HasRoom() const {
-  return client_.in_flight() < options_.requests_in_flight_max && outbox_.in_flight_bytes() < kOutboxBytesMax &&
-         !outbox_.blocked();
+  return client_.in_flight() < options_.requests_in_flight_max && !outbox_.blocked();
 }
 
 void IngestLoop::StartDue() {
   while (fatal_.ok() && HasRoom()) {
+    if (intake_.has_waiting() && outbox_.in_flight() > 0) return;  // the next reports make room
     const base::UnixMs now = clock_.NowMs();
     const auto work = schedule_.Pop(now);
     if (!work) return;
     if (*work & PageFetcher::kPageBit) {
       pages_.Start(*work & ~PageFetcher::kPageBit);
-    } else if (intake_.documents() >= kDocumentsMax || intake_.held_bytes() >= kHeldBytesMax) {
+    } else if (intake_.documents() >= kDocumentsMax || intake_.has_waiting()) {
       schedule_.Add(*work, feeds_.Get(*work).host, now + 1000);  // pages come first
     } else {
       StartFeed(*work);
@@ -175,7 +174,9 @@ void IngestLoop::StartDue() {
 milliseconds IngestLoop::WaitTime() const {
   constexpr milliseconds kLongest(1000);
   if (outbox_.blocked()) return milliseconds(5);
-  if (!HasRoom()) return kLongest;  // a reply or a report makes room and wakes us
+  if (intake_.CanAdvance()) return milliseconds(0);
+  // A reply or a report makes room and wakes us.
+  if (!HasRoom() || (intake_.has_waiting() && outbox_.in_flight() > 0)) return kLongest;
   // A clock that does not run at real speed may jump at any moment.
   const milliseconds longest = clock_.RealDuration(1000) == milliseconds(1000) ? kLongest : milliseconds(2);
   if (schedule_.next_ms() == Schedule::kNever) return longest;
@@ -261,7 +262,7 @@ void IngestLoop::OnDocument(uint64_t number, FetchResult result) {
   options.content_type = HeaderOrEmpty(result.reply, "content-type");
   options.content_location = HeaderOrEmpty(result.reply, "content-location");
   options.base_url = result.reply.url;
-  const auto document = ParseFeed(result.reply.body, options);
+  auto document = ParseFeed(result.reply.body, options);
   if (!document.ok()) {
     NotAFeed(number, result, document.status());
     return;
@@ -283,7 +284,7 @@ void IngestLoop::OnDocument(uint64_t number, FetchResult result) {
   const uint64_t hash = XXH3_64bits(result.reply.body.data(), result.reply.body.size());
   result.reply.body = std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
   answers_[number] = std::move(result);
-  if (base::Status status = intake_.Take(number, *document, feed.spec); !status.ok()) fatal_ = std::move(status);
+  if (base::Status status = intake_.Take(number, std::move(*document), feed.spec); !status.ok()) fatal_ = std::move(status);
   metrics_.stage().Duration(std::chrono::steady_clock::now() - started);
 }
 

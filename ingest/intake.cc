@@ -10,6 +10,11 @@
 namespace racewatch::ingest {
 namespace {
 
+// What may be on its way at once, over all documents: records with the sink, drafts waiting for their page.
+constexpr size_t kSentMax = 4096;
+constexpr size_t kSentBytesMax = 32u << 20;
+constexpr size_t kHeldBytesMax = 64u << 20;
+
 constexpr base::UnixMs kEarliestUpdateMs = 631'152'000'000;  // 1990
 
 base::Record ToRecord(const v1::Article& article) {
@@ -33,6 +38,7 @@ Intake::Intake(const ArticleBuilder& builder, Identity& identity, SeenSet& seen,
     : builder_(builder), identity_(identity), seen_(seen), outbox_(outbox), clock_(clock), hooks_(std::move(hooks)) {}
 
 void Intake::Count(const std::string& outcome, const std::string& reason) {
+  --counts_.in_flight;
   if (outcome == "sent")
     ++counts_.sent;
   else if (outcome == "revision")
@@ -44,20 +50,50 @@ void Intake::Count(const std::string& outcome, const std::string& reason) {
   if (hooks_.entry_done) hooks_.entry_done(outcome, reason);
 }
 
-base::Status Intake::Take(uint64_t feed, const Feed& document, const FeedSpec& spec) {
+void Intake::Hold(Item* item, size_t bytes) {
+  held_bytes_ += bytes;
+  held_bytes_ -= item->held_bytes;
+  item->held_bytes = bytes;
+}
+
+bool Intake::HasRoom() const {
+  return outbox_.in_flight() < kSentMax && outbox_.in_flight_bytes() < kSentBytesMax && held_bytes_ < kHeldBytesMax;
+}
+
+base::Status Intake::Take(uint64_t feed, Feed document, const FeedSpec& spec) {
   const uint64_t number = next_job_++;
   Job& job = jobs_[number];
   job.feed = feed;
+  job.spec = spec;
   job.feed_hash = XXH3_64bits(spec.id.data(), spec.id.size());
   job.fetched_ms = clock_.NowMs();
+  job.keys = ArticleBuilder::KeysOf(document, spec.id);
   job.yield.feed_title = document.title;
   job.yield.fetch.entries = document.entries.size();
   counts_.entries += document.entries.size();
-  for (Draft& draft : builder_.FromFeed(document, spec)) {
+  counts_.in_flight += document.entries.size();
+  job.document = std::move(document);
+  waiting_jobs_.push_back(number);
+  return Advance();
+}
+
+base::Status Intake::Advance() {
+  while (CanAdvance()) {
+    const uint64_t number = waiting_jobs_.front();
+    Job& job = jobs_.at(number);
+    if (job.next_entry == job.document.entries.size()) {
+      waiting_jobs_.pop_front();
+      job.document.entries.clear();
+      job.next_entry = 0;
+      CloseIfDone(number);
+      continue;
+    }
+    const size_t i = job.next_entry++;
+    Draft draft = builder_.FromEntry(job.document.entries[i], job.keys[i], job.document, job.spec);
+    job.document.entries[i] = {};
     if (draft.claims.feed) job.yield.fetch.published.push_back(draft.claims.feed->time_ms);
     RW_RETURN_IF_ERROR(TakeEntry(number, &job, std::move(draft)));
   }
-  CloseIfDone(number);
   return {};
 }
 
@@ -76,13 +112,10 @@ base::Status Intake::TakeEntry(uint64_t number, Job* job, Draft draft) {
   if (resolution.verdict == Verdict::kNew) ++job->yield.fetch.new_entries;
   const uint64_t ticket = next_ticket_++;
   job_of_ticket_[ticket] = number;
-  held_bytes_ += HeldBytes(draft);
-  ++counts_.in_flight;
-  const bool wants_page = draft.wants_page;
-  const std::string url = draft.article.url();
-  job->open.emplace(ticket, Item{std::move(draft), std::move(resolution), {}});
-  if (wants_page)
-    hooks_.want_page(ticket, url);
+  Item& item = job->open.emplace(ticket, Item{std::move(draft), std::move(resolution), {}}).first->second;
+  Hold(&item, HeldBytes(item.draft));
+  if (item.draft.wants_page)
+    hooks_.want_page(ticket, item.draft.article.url());
   else
     Send(number, job, ticket);
   return {};
@@ -109,9 +142,8 @@ base::Status Intake::OnPage(uint64_t page, const Page* extracted, const std::str
   Job& job = jobs_.at(number);
   Item& item = job.open.at(page);
   if (extracted != nullptr) {
-    held_bytes_ -= HeldBytes(item.draft);
     builder_.AddPage(*extracted, final_url, &item.draft);
-    held_bytes_ += HeldBytes(item.draft);
+    Hold(&item, HeldBytes(item.draft));
     if (!extracted->consent_wall && !extracted->captcha)
       RW_RETURN_IF_ERROR(Merge(number, ArticleBuilder::KeysOf(*extracted, final_url), &item));
   }
@@ -189,6 +221,8 @@ void Intake::Send(uint64_t number, Job* job, uint64_t ticket) {
     return;
   }
   outbox_.Send(ticket, ToRecord(item.draft.article));
+  item.draft.article.Clear();  // the outbox holds it from here on
+  Hold(&item, 0);
 }
 
 base::Status Intake::OnFinished(const Outbox::Finished& finished) {
@@ -211,15 +245,14 @@ void Intake::End(uint64_t number, uint64_t ticket, const std::string& outcome, c
     for (const ArticleId& key : item.draft.keys) job.update.aliases.emplace_back(key, item.mark.id);
     job.update.marks.push_back(std::move(item.mark));
   }
-  held_bytes_ -= HeldBytes(item.draft);
-  --counts_.in_flight;
+  Hold(&item, 0);
   job_of_ticket_.erase(ticket);
   Count(outcome, reason);
 }
 
 void Intake::CloseIfDone(uint64_t number) {
   const auto it = jobs_.find(number);
-  if (it == jobs_.end() || !it->second.open.empty()) return;
+  if (it == jobs_.end() || !it->second.open.empty() || !it->second.document.entries.empty()) return;
   const auto node = jobs_.extract(it);
   Job job = std::move(node.mapped());
   hooks_.document_done(job.feed, job.yield, std::move(job.update));
@@ -238,8 +271,11 @@ void Intake::Abandon() {
       tickets.push_back(ticket);
     }
     for (const uint64_t ticket : tickets) End(number, ticket, "dropped", "interrupted");
+    for (size_t i = job.next_entry; i < job.document.entries.size(); ++i) Count("dropped", "interrupted");
+    job.document.entries.clear();
     CloseIfDone(number);
   }
+  waiting_jobs_.clear();
 }
 
 }  // namespace racewatch::ingest

@@ -4,8 +4,8 @@
 // Nothing is marked as seen before its delivery is acknowledged. Errors are those of the seen-set's disk.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -44,8 +44,13 @@ class Intake {
   // All references outlive the intake.
   Intake(const ArticleBuilder& builder, Identity& identity, SeenSet& seen, Outbox& outbox, const base::Clock& clock, Hooks hooks);
 
-  // Takes all entries of a document of feed number `feed`.
-  base::Status Take(uint64_t feed, const Feed& document, const FeedSpec& spec);
+  // Takes a document of feed number `feed`; its entries go on their way in order, as there is room.
+  base::Status Take(uint64_t feed, Feed document, const FeedSpec& spec);
+
+  // Goes on with entries that waited for room. Call it once per round of the loop.
+  base::Status Advance();
+  // True when Advance would have something to do.
+  bool CanAdvance() const { return !waiting_jobs_.empty() && HasRoom(); }
 
   // The page asked for, or nullptr when it could not be had: the article goes on with what the feed gave.
   base::Status OnPage(uint64_t page, const Page* extracted, const std::string& final_url);
@@ -57,17 +62,23 @@ class Intake {
   void Abandon();
 
   size_t documents() const { return jobs_.size(); }
-  size_t held_bytes() const { return held_bytes_; }
+  // True while entries wait for room: no new documents, please.
+  bool has_waiting() const { return !waiting_jobs_.empty(); }
   const IngestCounts& counts() const { return counts_; }
 
  private:
   struct Item {
-    Draft draft;
+    Draft draft;  // its article is handed on and gone once it is sent
     Resolution resolution;
     SeenMark mark;
+    size_t held_bytes = 0;
   };
   struct Job {
     uint64_t feed = 0;
+    FeedSpec spec;
+    Feed document;
+    std::vector<ArticleBuilder::EntryKeys> keys;
+    size_t next_entry = 0;
     uint64_t feed_hash = 0;
     base::UnixMs fetched_ms = 0;
     DocumentYield yield;
@@ -81,6 +92,8 @@ class Intake {
   void Send(uint64_t number, Job* job, uint64_t ticket);
   bool RankAndFinish(const Job& job, Item* item);
   void End(uint64_t number, uint64_t ticket, const std::string& outcome, const std::string& reason);
+  bool HasRoom() const;
+  void Hold(Item* item, size_t bytes);
   void Count(const std::string& outcome, const std::string& reason);
   void CloseIfDone(uint64_t number);
 
@@ -92,6 +105,7 @@ class Intake {
   const Hooks hooks_;
   IngestCounts counts_;
   std::unordered_map<uint64_t, Job> jobs_;
+  std::deque<uint64_t> waiting_jobs_;  // with entries not yet taken, oldest first
   std::unordered_map<uint64_t, uint64_t> job_of_ticket_;
   uint64_t next_job_ = 1;
   uint64_t next_ticket_ = 1;

@@ -296,6 +296,22 @@ TEST_F(RoleTest, APermanentRedirectIsAdoptedAfterFiveAnswersOverTwoDays) {
   EXPECT_EQ(Articles().front().feed_id(), server_.Url("/old"));
 }
 
+TEST_F(RoleTest, ARedirectToAnotherFeedIsNotAdopted) {
+  server_.Serve("/old", Body(Rss({{"One", "https://a.example/1"}})));
+  AddFeed(server_.Url("/old"), 12 * 3600);
+  Start();
+  Settle();
+  server_.Serve("/old", Redirect(301, "/parked"));
+  int visit = 0;
+  server_.Serve("/parked", [&](const fakes::TestRequest&) {
+    const std::string title = "Win a prize " + std::to_string(++visit);
+    return Body(Rss({{title, "https://parked.example/" + std::to_string(visit)}}));
+  });
+  for (int i = 0; i < 8; ++i) Advance(12 * kHour);
+  EXPECT_EQ(FeedField(server_.Url("/old"), "moved_to"), "");
+  EXPECT_EQ(server_.hits("/old"), 9);
+}
+
 TEST_F(RoleTest, ATemporaryRedirectIsNeverAdopted) {
   server_.Serve("/old", Redirect(302, "/new"));
   server_.Serve("/new", Body(Rss({{"One", "https://a.example/1"}})));
@@ -366,6 +382,23 @@ TEST_F(RoleTest, AFullSinkHoldsEverythingBackAndLosesNothing) {
   Settle();
   EXPECT_THAT(Titles(), SizeIs(500));
   EXPECT_EQ(Counts().sent, 500u);
+  ExpectBalanced();
+}
+
+TEST_F(RoleTest, ADocumentOfManyEntriesGoesThroughInPortions) {
+  constexpr int kEntries = 20'000;
+  std::vector<Item> items;
+  for (int i = 0; i < kEntries; ++i) items.push_back({"Item " + std::to_string(i), "https://a.example/" + std::to_string(i)});
+  server_.Serve("/feed", Body(Rss(items)));
+  AddFeed(server_.Url("/feed"), 60);
+  sink_->Cork();
+  Start();
+  WaitFor([&] { return sink_->queued_bytes() > 0 && role_->counts().entries == kEntries; });
+  EXPECT_EQ(Counts().in_flight, static_cast<uint64_t>(kEntries));
+  EXPECT_LT(sink_->queued_bytes(), 8u << 20);  // the rest waits as parsed
+  sink_->Uncork();
+  Settle();
+  EXPECT_EQ(Counts().sent, static_cast<uint64_t>(kEntries));
   ExpectBalanced();
 }
 
