@@ -18,6 +18,7 @@ constexpr double kCommentsShareMax = 0.9;
 constexpr double kEndsAfterShare = 0.6;
 // Headline, byline and date stand within the first words; further on the same words are text.
 constexpr size_t kOpeningWords = 60;
+constexpr size_t kLedeWordsMin = 32;
 // When hiding leaves less of the weight than this, the page's names do not mean what they say.
 constexpr double kLeftShareMin = 0.3;
 // Descend into a child that holds at least this share of the weight found so far.
@@ -26,6 +27,34 @@ constexpr double kDescendShare = 0.75;
 double LinkShare(const Block& block) {
   return block.end > block.begin ? static_cast<double>(block.link_bytes) / (block.end - block.begin) : 0;
 }
+
+// Numbers the items of ordered lists, for blocks that come in document order.
+class ItemNumbers {
+ public:
+  explicit ItemNumbers(const Tree& tree) : tree_(tree) {}
+
+  // The number of the item that `block` begins, 0 when it begins none.
+  size_t NumberOf(const Block& block) {
+    uint32_t item = block.node;
+    for (int up = 0; up < 3 && tree_.nodes[item].tag != Tag::kLi; ++up) item = tree_.nodes[item].parent;
+    const uint32_t list = tree_.nodes[item].parent;
+    if (tree_.nodes[item].tag != Tag::kLi || tree_.nodes[list].tag != Tag::kOl || item == item_) return 0;
+    if (list != list_) {
+      list_ = list;
+      item_ = list + 1;
+      number_ = tree_.nodes[item_].tag == Tag::kLi;
+    }
+    for (; item_ < item && number_ < kItemsMax; item_ = tree_.nodes[item_].end)
+      number_ += tree_.nodes[tree_.nodes[item_].end].tag == Tag::kLi;
+    return item_ == item ? number_ : 0;
+  }
+
+ private:
+  static constexpr size_t kItemsMax = 500;  // nested lists count anew after each inner one
+  const Tree& tree_;
+  uint32_t list_ = 0, item_ = 0;
+  size_t number_ = 0;
+};
 
 class Chooser {
  public:
@@ -154,6 +183,7 @@ class Chooser {
     size_t words = 0, all_words = 0;
     for (const Block& block : blocks_.list)
       if (block.first >= top && block.first < end && Keeps(block)) all_words += block.words;
+    AddLede(top, &kept);
     for (const Block& block : blocks_.list) {
       if (block.first < top || block.first >= end) continue;
       if (words > 150 && words > all_words * kEndsAfterShare && EndsArticle(blocks_.Text(block))) break;
@@ -166,11 +196,27 @@ class Chooser {
     return Join(kept);
   }
 
+  // Paragraphs between the headline and the element that holds the article: the lede often stands alone.
+  void AddLede(uint32_t top, std::vector<const Block*>* kept) const {
+    bool below_headline = false;
+    for (const Block& block : blocks_.list) {
+      if (block.first >= top) return;
+      if (block.tag == Tag::kH1 || IsTitle(blocks_.Text(block))) {
+        below_headline = true;
+        kept->clear();
+      } else if (below_headline && block.words >= kLedeWordsMin && LinkShare(block) < 0.2 && Keeps(block) &&
+                 blocks_.Text(block).ends_with('.') && !IsByline(blocks_.Text(block))) {
+        kept->push_back(&block);
+      }
+    }
+  }
+
   bool IsTitle(std::string_view text) const { return !title_.empty() && EqualsIgnoreCase(text, title_); }
 
   // Cells of one table row share a line.
   std::string Join(const std::vector<const Block*>& kept) const {
     std::string out;
+    ItemNumbers items(tree_);
     uint32_t row = 0, last_cell = 0;
     for (const Block* block : kept) {
       const uint32_t parent = tree_.nodes[block->node].parent;
@@ -178,6 +224,7 @@ class Chooser {
       if (!out.empty()) out += cell && parent == row && block->node != last_cell ? " " : "\n\n";
       row = cell ? parent : 0;
       last_cell = cell ? block->node : 0;
+      if (const size_t number = items.NumberOf(*block)) out += std::to_string(number) + ". ";
       out += blocks_.Text(*block);
     }
     return out;

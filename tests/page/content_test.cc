@@ -77,6 +77,17 @@ TEST(Content, CellsOfARowShareALine) {
   EXPECT_THAT(Text("<article>" + Paragraphs(1, 3) + "<table><tr><td>Year</td><td>Price</td></tr><tr><td>2026</td><td>12</td></tr></table>" + Paragraph(4) + "</article>"),
               HasSubstr("Year Price\n\n2026 12"));
 }
+TEST(Content, ItemsOfOrderedListsKeepTheirNumbers) {
+  EXPECT_THAT(Text("<article>" + Paragraphs(1, 3) + "<ol><li>Read the rule, then the comments.</li>\n<li><p>Write down what it asks for.</p></li></ol>" + Paragraph(4) + "</article>"),
+              HasSubstr("1. Read the rule, then the comments.\n\n2. Write down"));
+}
+TEST(Content, ALedeAboveTheArticleBodyStays) {
+  const std::string lede = "The harbour, which had been shut since the storm of the last winter, opened again on Monday, and the first ships came in before noon, "
+                           "greeted by the mayor and by a crowd that had waited since dawn.";
+  const std::string text = Text("<main><h1>Harbour opens again</h1><div><p>" + lede + "</p></div><div class='article-body'>" + Paragraphs(1, 9) + "</div></main>",
+                                "<title>Harbour opens again</title>");
+  EXPECT_TRUE(text.starts_with(lede + "\n\nParagraph 1 tells")) << text;
+}
 TEST(Content, ArticleForReadersWithoutScriptsIsFound) {
   EXPECT_THAT(Text("<div id=app></div><noscript>" + Paragraphs(1, 4) + "</noscript>"), HasSubstr("Paragraph 4 tells"));
 }
