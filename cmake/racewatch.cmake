@@ -31,17 +31,21 @@ function(racewatch_library name)
 endfunction()
 
 # racewatch_test(NAME SOURCES f.cc... [DEPS target...] [LABELS l...]): one GoogleTest binary, each TEST its own ctest entry.
-# TIMEOUT is seconds for one TEST.
+# TIMEOUT is seconds for one TEST. FIXTURE is a ctest fixture that every TEST needs.
 function(racewatch_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;FIXTURE" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE racewatch_options ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE RACEWATCH_SOURCE_DIR="${CMAKE_SOURCE_DIR}" RACEWATCH_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  set(fixture "")
+  if(ARG_FIXTURE)
+    set(fixture FIXTURES_REQUIRED ${ARG_FIXTURE})
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    TEST_PREFIX "${name}." PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+    TEST_PREFIX "${name}." PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ${fixture})
 endfunction()
 
 # racewatch_bench(NAME SOURCES f.cc... [DEPS target...]): one Google Benchmark binary, smoke-run as a test.
