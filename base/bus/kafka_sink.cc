@@ -30,8 +30,8 @@ rd_kafka_vu_t Field(rd_kafka_vtype_t type) {
 KafkaHeaders MakeHeaders(const std::vector<Header>& headers) {
   KafkaHeaders made(rd_kafka_headers_new(headers.size()));
   for (const Header& h : headers)
-    rd_kafka_header_add(made.get(), h.name.data(), static_cast<ssize_t>(h.name.size()), h.value.data(),
-                        static_cast<ssize_t>(h.value.size()));
+    rd_kafka_header_add(made.get(), h.name.data(), static_cast<ssize_t>(h.name.size()),
+                        h.value.data(), static_cast<ssize_t>(h.value.size()));
   return made;
 }
 
@@ -50,16 +50,20 @@ struct KafkaSink::Client {
   KafkaHandle handle;
 };
 
-Result<std::unique_ptr<KafkaSink>> KafkaSink::Create(const v1::KafkaConfig& config, const std::string& role, Log* log) {
+Result<std::unique_ptr<KafkaSink>> KafkaSink::Create(const v1::KafkaConfig& config,
+                                                     const std::string& role, Log* log) {
   auto client = std::make_unique<Client>();
   RW_ASSIGN_OR_RETURN(client->conf, ProducerConf(config, role));
   rd_kafka_conf_set_dr_msg_cb(client->conf.get(), &KafkaSink::OnDelivery);
   rd_kafka_conf_set_error_cb(client->conf.get(), &KafkaSink::OnError);
   rd_kafka_conf_set_log_cb(client->conf.get(), &KafkaSink::OnLog);
-  const size_t queue_bytes_max = config.queue_bytes_max() > 0 ? config.queue_bytes_max() : kQueueBytesDefault;
+  const size_t queue_bytes_max =
+      config.queue_bytes_max() > 0 ? config.queue_bytes_max() : kQueueBytesDefault;
   std::unique_ptr<KafkaSink> sink(new KafkaSink(std::move(client), queue_bytes_max, log));
-  RW_ASSIGN_OR_RETURN(sink->client_->handle,
-                      MakeClient(RD_KAFKA_PRODUCER, KafkaConf(rd_kafka_conf_dup(sink->client_->conf.get())), sink.get()));
+  RW_ASSIGN_OR_RETURN(
+      sink->client_->handle,
+      MakeClient(RD_KAFKA_PRODUCER, KafkaConf(rd_kafka_conf_dup(sink->client_->conf.get())),
+                 sink.get()));
   KafkaSink* self = sink.get();
   sink->server_ = std::jthread([self](const std::stop_token& stop) { self->Serve(stop); });
   return sink;
@@ -74,13 +78,15 @@ Status KafkaSink::Send(Record record, DeliveryCallback on_delivery) {
   auto entry = std::make_unique<InFlight>();
   entry->bytes = record.ByteSize();
   if (entry->bytes > kRecordBytesMax)
-    return InvalidArgument("send to " + record.topic + ": record of " + std::to_string(entry->bytes) + " bytes is too large");
+    return InvalidArgument("send to " + record.topic + ": record of " +
+                           std::to_string(entry->bytes) + " bytes is too large");
   entry->record = std::move(record);
   entry->callback = std::move(on_delivery);
   std::lock_guard guard(mutex_);
   if (closed_) return FailedPrecondition("send to " + entry->record.topic + ": sink is closed");
   if (queued_bytes_ > 0 && queued_bytes_ + entry->bytes > queue_bytes_max_)
-    return ResourceExhausted("send to " + entry->record.topic + ": queue of " + std::to_string(queue_bytes_max_) + " bytes is full");
+    return ResourceExhausted("send to " + entry->record.topic + ": queue of " +
+                             std::to_string(queue_bytes_max_) + " bytes is full");
   entry->sequence = next_sequence_;
   const size_t bytes = entry->bytes;
   const Status produced = fatal_ ? Status::Ok() : Produce(entry.get());
@@ -109,9 +115,11 @@ Status KafkaSink::Produce(InFlight* entry) {
   fields.push_back(Field(RD_KAFKA_VTYPE_VALUE));
   // A null value is a tombstone; an empty one is not.
   const char* value = record.value.empty() ? empty : record.value.data();
-  fields.back().u.mem = {record.tombstone ? nullptr : const_cast<char*>(value), record.tombstone ? 0 : record.value.size()};
+  fields.back().u.mem = {record.tombstone ? nullptr : const_cast<char*>(value),
+                         record.tombstone ? 0 : record.value.size()};
   fields.push_back(Field(RD_KAFKA_VTYPE_KEY));
-  fields.back().u.mem = {record.key.empty() ? nullptr : const_cast<char*>(record.key.data()), record.key.size()};
+  fields.back().u.mem = {record.key.empty() ? nullptr : const_cast<char*>(record.key.data()),
+                         record.key.size()};
   if (record.timestamp_ms != 0) {
     fields.push_back(Field(RD_KAFKA_VTYPE_TIMESTAMP));
     fields.back().u.i64 = record.timestamp_ms;
@@ -143,9 +151,13 @@ void KafkaSink::OnDelivery(rd_kafka_s* client, const rd_kafka_message_s* message
     }
   }
   Delivery delivery;
-  delivery.status = KafkaStatus(message->err, "send to " + entry->record.topic, rd_kafka_message_errstr(message));
-  if (delivery.status.code() == Code::kNotFound) delivery.status = InvalidArgument(delivery.status.message());
-  if (delivery.status.ok()) delivery.position = {{entry->record.topic, message->partition}, message->offset};
+  delivery.status =
+      KafkaStatus(message->err, "send to " + entry->record.topic, rd_kafka_message_errstr(message));
+  if (delivery.status.code() == Code::kNotFound)
+    delivery.status = InvalidArgument(delivery.status.message());
+  if (delivery.status.ok())
+    delivery.position = {{entry->record.topic, message->partition},
+                         std::max<int64_t>(message->offset, -1)};
   self->Report(std::move(entry), std::move(delivery));
 }
 
@@ -158,7 +170,8 @@ void KafkaSink::Report(std::unique_ptr<InFlight> entry, Delivery delivery) {
 
 void KafkaSink::OnError(rd_kafka_s*, int error, const char* reason, void* opaque) {
   auto* self = static_cast<KafkaSink*>(opaque);
-  if (self->log_) self->log_->RateLimited(LogLevel::kWarn, "kafka_producer_error", {{"error", reason}});
+  if (self->log_)
+    self->log_->RateLimited(LogLevel::kWarn, "kafka_producer_error", {{"error", reason}});
   if (error != RD_KAFKA_RESP_ERR__FATAL) return;
   std::lock_guard guard(self->mutex_);
   self->fatal_ = true;
@@ -186,7 +199,8 @@ void KafkaSink::StartAnew() {
   rd_kafka_t* old = client_->handle.get();
   rd_kafka_purge(old, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
   while (rd_kafka_outq_len(old) > 0) rd_kafka_poll(old, kPollMs);
-  auto fresh = MakeClient(RD_KAFKA_PRODUCER, KafkaConf(rd_kafka_conf_dup(client_->conf.get())), this);
+  auto fresh =
+      MakeClient(RD_KAFKA_PRODUCER, KafkaConf(rd_kafka_conf_dup(client_->conf.get())), this);
   if (!fresh.ok()) return;  // out of threads or memory: tried again at the next turn
   std::vector<std::pair<std::unique_ptr<InFlight>, Status>> refused;
   {
@@ -194,7 +208,8 @@ void KafkaSink::StartAnew() {
     client_->handle.swap(fresh.value());
     fatal_ = false;
     ++restarts_;
-    std::sort(resend_.begin(), resend_.end(), [](const auto& a, const auto& b) { return a->sequence < b->sequence; });
+    std::sort(resend_.begin(), resend_.end(),
+              [](const auto& a, const auto& b) { return a->sequence < b->sequence; });
     for (std::unique_ptr<InFlight>& entry : resend_) {
       Status status = Produce(entry.get());
       if (status.ok())
@@ -209,8 +224,10 @@ void KafkaSink::StartAnew() {
 
 Status KafkaSink::Flush(std::chrono::milliseconds timeout) {
   std::unique_lock guard(mutex_);
-  if (delivered_.wait_for(guard, timeout, [this] { return queued_bytes_ == 0; })) return Status::Ok();
-  return DeadlineExceeded("flush: " + std::to_string(queued_bytes_) + " bytes not delivered in time");
+  if (delivered_.wait_for(guard, timeout, [this] { return queued_bytes_ == 0; }))
+    return Status::Ok();
+  return DeadlineExceeded("flush: " + std::to_string(queued_bytes_) +
+                          " bytes not delivered in time");
 }
 
 size_t KafkaSink::queued_bytes() const {
@@ -228,7 +245,8 @@ Status KafkaSink::Close(std::chrono::milliseconds timeout) {
   if (!flushed.ok()) {
     {
       std::lock_guard guard(mutex_);
-      rd_kafka_purge(client_->handle.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+      rd_kafka_purge(client_->handle.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                                RD_KAFKA_PURGE_F_NON_BLOCKING);
     }
     (void)Flush(kPurgePatience);  // the reports of what was purged
   }

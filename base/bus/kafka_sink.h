@@ -1,8 +1,8 @@
-// A producer into Apache Kafka over librdkafka: idempotent, acks=all, proof by delivery report only. A
-// thread of the sink collects the reports and calls the callbacks. After a fatal error of the client it
-// makes a new one and sends again, in order, what was not acknowledged; only then may a record lie in the
-// log twice (its id tells). Threads and errors as in sink.h; a record that no broker took within
-// `message.timeout.ms` (5 min) fails with UNAVAILABLE.
+// A producer into Apache Kafka over librdkafka: idempotent, acks=all, proof by delivery report
+// only. A thread of the sink collects the reports and calls the callbacks. After a fatal error of
+// the client it makes a new one and sends again, in order, what was not acknowledged; only then may
+// a record lie in the log twice (its id tells). Threads and errors as in sink.h; a record that no
+// broker took within `message.timeout.ms` (5 min) fails with UNAVAILABLE.
 #pragma once
 
 #include <atomic>
@@ -29,9 +29,10 @@ class Log;
 
 class KafkaSink final : public Sink {
  public:
-  // `role` names the client when the configuration does not. `log` may be null, else outlives the sink.
-  // Needs no broker yet. INVALID_ARGUMENT: a mistake in the configuration.
-  static Result<std::unique_ptr<KafkaSink>> Create(const v1::KafkaConfig& config, const std::string& role, Log* log);
+  // `role` names the client when the configuration does not. `log` may be null, else outlives the
+  // sink. Needs no broker yet. INVALID_ARGUMENT: a mistake in the configuration.
+  static Result<std::unique_ptr<KafkaSink>> Create(const v1::KafkaConfig& config,
+                                                   const std::string& role, Log* log);
   ~KafkaSink() override;
 
   Status Send(Record record, DeliveryCallback on_delivery) override;

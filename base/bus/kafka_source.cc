@@ -14,11 +14,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kAskMs = 5000;         // one question to a broker
+constexpr int kAskMs = 5000;  // one question to a broker
 constexpr int kCommitMs = 10000;
 constexpr auto kClosePatience = std::chrono::seconds(10);
-// What a paused partition may hold before librdkafka is told to stop fetching: telling it throws away what
-// it has fetched, so a short pause must not.
+// What a paused partition may hold before librdkafka is told to stop fetching: telling it throws
+// away what it has fetched, so a short pause must not.
 constexpr size_t kHeldBytesMax = 2u << 20;
 
 KafkaPartitions ToList(const std::vector<TopicPartition>& partitions) {
@@ -31,13 +31,15 @@ KafkaPartitions ToList(const std::vector<TopicPartition>& partitions) {
 KafkaPartitions ToList(const std::map<TopicPartition, int64_t>& positions) {
   KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
   for (const auto& [where, offset] : positions)
-    rd_kafka_topic_partition_list_add(list.get(), where.topic.c_str(), where.partition)->offset = offset;
+    rd_kafka_topic_partition_list_add(list.get(), where.topic.c_str(), where.partition)->offset =
+        offset;
   return list;
 }
 
 std::vector<TopicPartition> FromList(const rd_kafka_topic_partition_list_t* list) {
   std::vector<TopicPartition> partitions;
-  for (int i = 0; i < list->cnt; ++i) partitions.push_back({list->elems[i].topic, list->elems[i].partition});
+  for (int i = 0; i < list->cnt; ++i)
+    partitions.push_back({list->elems[i].topic, list->elems[i].partition});
   return partitions;
 }
 
@@ -59,8 +61,10 @@ Record ToRecord(const rd_kafka_message_t& message) {
   const char* name = nullptr;
   const void* value = nullptr;
   size_t size = 0;
-  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
-    record.headers.push_back({name, std::string(static_cast<const char*>(value), value ? size : 0)});
+  for (size_t i = 0;
+       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
+    record.headers.push_back(
+        {name, std::string(static_cast<const char*>(value), value ? size : 0)});
   return record;
 }
 
@@ -72,17 +76,20 @@ struct KafkaSource::Client {
   rd_kafka_t* get() const { return handle.get(); }
 };
 
-Result<std::unique_ptr<KafkaSource>> KafkaSource::Create(const v1::KafkaConfig& config, const std::string& role,
+Result<std::unique_ptr<KafkaSource>> KafkaSource::Create(const v1::KafkaConfig& config,
+                                                         const std::string& role,
                                                          SourceOptions options, Log* log) {
   RW_ASSIGN_OR_RETURN(KafkaConf conf, ConsumerConf(config, role, options.group));
-  rd_kafka_conf_set_rebalance_cb(conf.get(), [](auto* client, rd_kafka_resp_err_t event, auto* list, void* opaque) {
-    OnRebalance(client, event, list, opaque);
-  });
+  rd_kafka_conf_set_rebalance_cb(
+      conf.get(), [](auto* client, rd_kafka_resp_err_t event, auto* list, void* opaque) {
+        OnRebalance(client, event, list, opaque);
+      });
   rd_kafka_conf_set_stats_cb(conf.get(), &KafkaSource::OnStatistics);
   rd_kafka_conf_set_error_cb(conf.get(), &KafkaSource::OnError);
   rd_kafka_conf_set_log_cb(conf.get(), &KafkaSource::OnLog);
   std::unique_ptr<KafkaSource> source(new KafkaSource(std::move(options), log));
-  RW_ASSIGN_OR_RETURN(source->client_->handle, MakeClient(RD_KAFKA_CONSUMER, std::move(conf), source.get()));
+  RW_ASSIGN_OR_RETURN(source->client_->handle,
+                      MakeClient(RD_KAFKA_CONSUMER, std::move(conf), source.get()));
   rd_kafka_poll_set_consumer(source->client_->get());
   source->client_->queue.reset(rd_kafka_queue_get_consumer(source->client_->get()));
   return source;
@@ -104,9 +111,11 @@ Result<std::vector<Record>> KafkaSource::Poll(const PollLimits& limits, millisec
   poll_bytes_ = 0;
   TakeHeld(limits, &records);
   while (records.size() < limits.records_max && poll_bytes_ < limits.bytes_max) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
     const bool may_wait = records.empty() && left.count() > 0 && !interrupted_;
-    RW_ASSIGN_OR_RETURN(const bool came, TakeOne(may_wait ? left : milliseconds(0), limits, &records));
+    RW_ASSIGN_OR_RETURN(const bool came,
+                        TakeOne(may_wait ? left : milliseconds(0), limits, &records));
     if (!came && (!records.empty() || left.count() <= 0 || interrupted_)) break;
   }
   interrupted_ = false;
@@ -114,8 +123,10 @@ Result<std::vector<Record>> KafkaSource::Poll(const PollLimits& limits, millisec
   return records;
 }
 
-Result<bool> KafkaSource::TakeOne(milliseconds wait, const PollLimits& limits, std::vector<Record>* records) {
-  const KafkaMessage message(rd_kafka_consumer_poll(client_->get(), static_cast<int>(wait.count())));
+Result<bool> KafkaSource::TakeOne(milliseconds wait, const PollLimits& limits,
+                                  std::vector<Record>* records) {
+  const KafkaMessage message(
+      rd_kafka_consumer_poll(client_->get(), static_cast<int>(wait.count())));
   if (!fatal_.ok()) return fatal_;
   if (!message) return false;
   const TopicPartition where = Where(*message);
@@ -139,24 +150,32 @@ Status KafkaSource::HandleError(int error, const TopicPartition& where, const ch
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
       ++gaps_;
-      if (log_) log_->Warn("kafka_gap", {{"topic", where.topic}, {"partition", where.partition}, {"reason", reason}});
+      if (log_)
+        log_->Warn("kafka_gap",
+                   {{"topic", where.topic}, {"partition", where.partition}, {"reason", reason}});
       RestartAtBeginning(where);
       return Status::Ok();
-    case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:  // the group went on without us; the next poll rejoins
-    case RD_KAFKA_RESP_ERR__PARTITION_EOF: return Status::Ok();
+    case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:  // the group went on without us; the next poll
+                                                // rejoins
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+      return Status::Ok();
     case RD_KAFKA_RESP_ERR__FATAL:
       fatal_ = FatalStatus(client_->get(), "kafka source");
       return fatal_;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      return Unavailable("kafka topic " + where.topic + ": does not exist (racewatch topics apply makes it)");
-    default: return KafkaStatus(static_cast<rd_kafka_resp_err_t>(error), "kafka poll", reason);
+      return Unavailable("kafka topic " + where.topic +
+                         ": does not exist (racewatch topics apply makes it)");
+    default:
+      return KafkaStatus(static_cast<rd_kafka_resp_err_t>(error), "kafka poll", reason);
   }
 }
 
-bool KafkaSource::Fits(const Record& record, const PollLimits& limits, const std::vector<Record>& records) const {
-  return records.empty() || (records.size() < limits.records_max && poll_bytes_ + record.ByteSize() <= limits.bytes_max);
+bool KafkaSource::Fits(const Record& record, const PollLimits& limits,
+                       const std::vector<Record>& records) const {
+  return records.empty() || (records.size() < limits.records_max &&
+                             poll_bytes_ + record.ByteSize() <= limits.bytes_max);
 }
 
 void KafkaSource::HandOut(Record record, std::vector<Record>* records) {
@@ -207,7 +226,8 @@ Status KafkaSource::Resume(const Partitions& partitions) {
     if (stopped_.erase(where) > 0) stopped.push_back(where);
   }
   if (stopped.empty()) return Status::Ok();
-  return KafkaStatus(rd_kafka_resume_partitions(client_->get(), ToList(stopped).get()), "kafka resume");
+  return KafkaStatus(rd_kafka_resume_partitions(client_->get(), ToList(stopped).get()),
+                     "kafka resume");
 }
 
 void KafkaSource::Interrupt() {
@@ -221,10 +241,12 @@ Status KafkaSource::Subscribe() {
   if (options_.group.empty()) {
     RW_RETURN_IF_ERROR(AssignEverything());
   } else {
-    const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(options_.topics.size())));
+    const KafkaPartitions list(
+        rd_kafka_topic_partition_list_new(static_cast<int>(options_.topics.size())));
     for (const std::string& topic : options_.topics)
       rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
-    RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_subscribe(client_->get(), list.get()), "kafka subscribe"));
+    RW_RETURN_IF_ERROR(
+        KafkaStatus(rd_kafka_subscribe(client_->get(), list.get()), "kafka subscribe"));
   }
   started_ = true;
   return Status::Ok();
@@ -236,24 +258,28 @@ Status KafkaSource::AssignEverything() {
     const std::string what = "kafka topic " + topic;
     const KafkaTopic handle(rd_kafka_topic_new(client_->get(), topic.c_str(), nullptr));
     const rd_kafka_metadata_t* answer = nullptr;
-    RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_metadata(client_->get(), 0, handle.get(), &answer, kAskMs), what));
+    RW_RETURN_IF_ERROR(
+        KafkaStatus(rd_kafka_metadata(client_->get(), 0, handle.get(), &answer, kAskMs), what));
     const KafkaMetadata metadata(answer);
     const rd_kafka_metadata_topic_t& found = answer->topics[0];
-    if (found.partition_cnt == 0) return HandleError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, {topic, 0}, "");
+    if (found.partition_cnt == 0)
+      return HandleError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, {topic, 0}, "");
     for (int i = 0; i < found.partition_cnt; ++i) all.push_back({topic, found.partitions[i].id});
   }
   Assign(all);
   return Status::Ok();
 }
 
-void KafkaSource::OnRebalance(rd_kafka_s* client, int event, rd_kafka_topic_partition_list_s* list, void* opaque) {
+void KafkaSource::OnRebalance(rd_kafka_s* client, int event, rd_kafka_topic_partition_list_s* list,
+                              void* opaque) {
   auto* self = static_cast<KafkaSource*>(opaque);
   const bool cooperative = std::string_view(rd_kafka_rebalance_protocol(client)) == "COOPERATIVE";
   if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     self->Assign(FromList(list));
     return;
   }
-  if (event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) self->Revoke(FromList(list), rd_kafka_assignment_lost(client) != 0);
+  if (event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+    self->Revoke(FromList(list), rd_kafka_assignment_lost(client) != 0);
   if (cooperative && event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
     const KafkaError ignored(rd_kafka_incremental_unassign(client, list));
   else
@@ -267,7 +293,8 @@ void KafkaSource::Assign(const Partitions& partitions) {
     for (const auto& [where, offset] : start) positions_[where] = std::max<int64_t>(0, offset);
   }
   const KafkaPartitions list = ToList(start);
-  if (!options_.group.empty() && std::string_view(rd_kafka_rebalance_protocol(client_->get())) == "COOPERATIVE")
+  if (!options_.group.empty() &&
+      std::string_view(rd_kafka_rebalance_protocol(client_->get())) == "COOPERATIVE")
     const KafkaError ignored(rd_kafka_incremental_assign(client_->get(), list.get()));
   else
     rd_kafka_assign(client_->get(), list.get());
@@ -298,7 +325,8 @@ std::map<TopicPartition, int64_t> KafkaSource::CommittedPositions(const Partitio
     return committed;
   }
   for (int i = 0; i < list->cnt; ++i)
-    if (list->elems[i].offset >= 0) committed[{list->elems[i].topic, list->elems[i].partition}] = list->elems[i].offset;
+    if (list->elems[i].offset >= 0)
+      committed[{list->elems[i].topic, list->elems[i].partition}] = list->elems[i].offset;
   return committed;
 }
 
@@ -307,7 +335,9 @@ int64_t KafkaSource::StayInRange(const TopicPartition& where, int64_t offset) {
   const Result<OffsetRange> range = Range(where);
   if (!range.ok() || (offset >= range->start && offset <= range->end)) return offset;
   ++gaps_;
-  if (log_) log_->Warn("kafka_gap", {{"topic", where.topic}, {"partition", where.partition}, {"position", offset}});
+  if (log_)
+    log_->Warn("kafka_gap",
+               {{"topic", where.topic}, {"partition", where.partition}, {"position", offset}});
   return range->start;
 }
 
@@ -350,15 +380,18 @@ Status KafkaSource::Commit(const std::vector<Position>& next) {
   }
   if (ours.empty()) return Status::Ok();
   const KafkaQueue answers(rd_kafka_queue_new(client_->get()));
-  const auto sent = rd_kafka_commit_queue(client_->get(), ToList(ours).get(), answers.get(), nullptr, nullptr);
+  const auto sent =
+      rd_kafka_commit_queue(client_->get(), ToList(ours).get(), answers.get(), nullptr, nullptr);
   RW_RETURN_IF_ERROR(KafkaStatus(sent, "kafka commit"));
   const KafkaEvent answer(rd_kafka_queue_poll(answers.get(), kCommitMs));
   if (!answer) return Unavailable("kafka commit: no answer in time");
   switch (const auto error = rd_kafka_event_error(answer.get())) {
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:  // the group has given them to somebody else
     case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
-    case RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST: return Status::Ok();
-    default: return KafkaStatus(error, "kafka commit", rd_kafka_event_error_string(answer.get()));
+    case RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST:
+      return Status::Ok();
+    default:
+      return KafkaStatus(error, "kafka commit", rd_kafka_event_error_string(answer.get()));
   }
 }
 
@@ -374,9 +407,10 @@ Result<std::string> KafkaSource::ClusterId() {
 Result<OffsetRange> KafkaSource::Range(const TopicPartition& where) {
   if (closed_) return FailedPrecondition("kafka source: asked after close");
   OffsetRange range;
-  const auto error =
-      rd_kafka_query_watermark_offsets(client_->get(), where.topic.c_str(), where.partition, &range.start, &range.end, kAskMs);
-  RW_RETURN_IF_ERROR(KafkaStatus(error, "kafka range of " + where.topic + "/" + std::to_string(where.partition)));
+  const auto error = rd_kafka_query_watermark_offsets(
+      client_->get(), where.topic.c_str(), where.partition, &range.start, &range.end, kAskMs);
+  RW_RETURN_IF_ERROR(
+      KafkaStatus(error, "kafka range of " + where.topic + "/" + std::to_string(where.partition)));
   return range;
 }
 
@@ -385,7 +419,8 @@ std::map<TopicPartition, std::optional<int64_t>> KafkaSource::Lag() const {
   std::map<TopicPartition, std::optional<int64_t>> lag;
   for (const auto& [where, position] : positions_) {
     const auto end = ends_.find(where);
-    lag[where] = end == ends_.end() ? std::nullopt : std::optional(std::max<int64_t>(0, end->second - position));
+    lag[where] = end == ends_.end() ? std::nullopt
+                                    : std::optional(std::max<int64_t>(0, end->second - position));
   }
   return lag;
 }
@@ -401,12 +436,14 @@ int KafkaSource::OnStatistics(rd_kafka_s*, char* json, size_t size, void* opaque
 
 void KafkaSource::OnError(rd_kafka_s* client, int error, const char* reason, void* opaque) {
   auto* self = static_cast<KafkaSource*>(opaque);
-  if (self->log_) self->log_->RateLimited(LogLevel::kWarn, "kafka_consumer_error", {{"error", reason}});
+  if (self->log_)
+    self->log_->RateLimited(LogLevel::kWarn, "kafka_consumer_error", {{"error", reason}});
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) self->away_ = true;
   if (error == RD_KAFKA_RESP_ERR__FATAL) self->fatal_ = FatalStatus(client, "kafka source");
 }
 
-void KafkaSource::OnLog(const rd_kafka_s* client, int level, const char* facility, const char* text) {
+void KafkaSource::OnLog(const rd_kafka_s* client, int level, const char* facility,
+                        const char* text) {
   auto* self = static_cast<KafkaSource*>(rd_kafka_opaque(client));
   if (self) LogClientLine(self->log_, level, facility, text);
 }
@@ -420,17 +457,21 @@ Status KafkaSource::Close() {
     Revoke(assignment(), false);
     rd_kafka_assign(client_->get(), nullptr);
   } else if (started_) {
-    // Leaves the group; the rebalance callback is called from here. Bounded: the state is safe already.
+    // Leaves the group; the rebalance callback is called from here. Bounded: the state is safe
+    // already.
     const KafkaError refused(rd_kafka_consumer_close_queue(client_->get(), client_->queue.get()));
     const auto deadline = std::chrono::steady_clock::now() + kClosePatience;
-    while (!refused && !rd_kafka_consumer_closed(client_->get()) && std::chrono::steady_clock::now() < deadline)
+    while (!refused && !rd_kafka_consumer_closed(client_->get()) &&
+           std::chrono::steady_clock::now() < deadline)
       const KafkaMessage dropped(rd_kafka_consumer_poll(client_->get(), 50));
-    if (!rd_kafka_consumer_closed(client_->get())) status = DeadlineExceeded("kafka source: the group did not answer in time");
+    if (!rd_kafka_consumer_closed(client_->get()))
+      status = DeadlineExceeded("kafka source: the group did not answer in time");
     Revoke(assignment(), true);  // nothing, unless that failed
   }
   closed_ = true;
   client_->queue.reset();
-  if (rd_kafka_t* handle = client_->handle.release()) rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  if (rd_kafka_t* handle = client_->handle.release())
+    rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   return status;
 }
 

@@ -15,7 +15,8 @@ KafkaStatistics ParseKafkaStatistics(std::string_view json) {
     return it != of.end() && it->is_object() ? *it : none;
   };
   for (const auto& [name, broker] : child(root, "brokers").items())
-    if (broker.is_object() && broker.value("state", std::string()) == "UP") statistics.broker_up = true;
+    if (broker.is_object() && broker.value("state", std::string()) == "UP")
+      statistics.broker_up = true;
   for (const auto& [topic, description] : child(root, "topics").items()) {
     if (!description.is_object()) continue;
     for (const auto& [number, partition] : child(description, "partitions").items()) {

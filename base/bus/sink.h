@@ -17,7 +17,8 @@ namespace racewatch::base {
 
 struct Delivery {
   Status status;      // OK: durable on the bus (acks=all, or fsynced in the embedded log)
-  Position position;  // where it lies; only when OK
+  // Where it lies; only when OK. Offset -1 when the broker had it already and did not say where.
+  Position position;
 };
 using DeliveryCallback = std::function<void(const Delivery&)>;
 

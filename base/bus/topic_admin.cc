@@ -30,15 +30,19 @@ Configs ConfigsOf(const TopicSpec& spec) {
 }
 
 // Kafka lists a policy in either order.
-std::string Normal(const std::string& value) { return value == "delete,compact" ? "compact,delete" : value; }
+std::string Normal(const std::string& value) {
+  return value == "delete,compact" ? "compact,delete" : value;
+}
 
 // One client for admin requests, and the queue of their answers.
 class Admin {
  public:
   static Result<Admin> Make(const v1::KafkaConfig& config, Log* log) {
     RW_ASSIGN_OR_RETURN(KafkaConf conf, ClientConf(config, "topics"));
-    for (const auto& [name, value] : config.properties()) RW_RETURN_IF_ERROR(SetProperty(conf.get(), name, value));
-    rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t* client, int level, const char* facility, const char* text) {
+    for (const auto& [name, value] : config.properties())
+      RW_RETURN_IF_ERROR(SetProperty(conf.get(), name, value));
+    rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t* client, int level,
+                                            const char* facility, const char* text) {
       LogClientLine(static_cast<Log*>(rd_kafka_opaque(client)), level, facility, text);
     });
     Admin admin;
@@ -61,31 +65,38 @@ class Admin {
   Result<KafkaEvent> Answer(const std::string& what) const {
     KafkaEvent event(rd_kafka_queue_poll(queue_.get(), kTimeoutMs + 1000));
     if (!event) return Unavailable(what + ": no answer in time");
-    RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_event_error(event.get()), what, rd_kafka_event_error_string(event.get())));
+    RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_event_error(event.get()), what,
+                                   rd_kafka_event_error_string(event.get())));
     return event;
   }
 
   // Partitions per existing topic.
   Result<std::map<std::string, int32_t>> Partitions() const {
     const rd_kafka_metadata_t* answer = nullptr;
-    RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_metadata(client_.get(), 1, nullptr, &answer, kTimeoutMs), "list topics"));
+    RW_RETURN_IF_ERROR(KafkaStatus(
+        rd_kafka_metadata(client_.get(), 1, nullptr, &answer, kTimeoutMs), "list topics"));
     const KafkaMetadata metadata(answer);
     std::map<std::string, int32_t> topics;
-    for (int i = 0; i < metadata->topic_cnt; ++i) topics[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
+    for (int i = 0; i < metadata->topic_cnt; ++i)
+      topics[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
     return topics;
   }
 
   Status Create(const TopicSpec& spec, int32_t partitions, int32_t replication) const {
     const std::string name(spec.name);
     char text[256] = "";
-    const KafkaNewTopic topic(rd_kafka_NewTopic_new(name.c_str(), partitions, replication, text, sizeof text));
+    const KafkaNewTopic topic(
+        rd_kafka_NewTopic_new(name.c_str(), partitions, replication, text, sizeof text));
     if (!topic) return InvalidArgument("make topic " + name + ": " + text);
-    for (const auto& [key, value] : ConfigsOf(spec)) rd_kafka_NewTopic_set_config(topic.get(), key.c_str(), value.c_str());
+    for (const auto& [key, value] : ConfigsOf(spec))
+      rd_kafka_NewTopic_set_config(topic.get(), key.c_str(), value.c_str());
     rd_kafka_NewTopic_t* list[] = {topic.get()};
-    rd_kafka_CreateTopics(client(), list, 1, Options(RD_KAFKA_ADMIN_OP_CREATETOPICS).get(), queue());
+    rd_kafka_CreateTopics(client(), list, 1, Options(RD_KAFKA_ADMIN_OP_CREATETOPICS).get(),
+                          queue());
     RW_ASSIGN_OR_RETURN(const KafkaEvent event, Answer("make topic " + name));
     size_t count = 0;
-    const auto** results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+    const auto** results = rd_kafka_CreateTopics_result_topics(
+        rd_kafka_event_CreateTopics_result(event.get()), &count);
     for (size_t i = 0; i < count; ++i)
       RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_topic_result_error(results[i]), "make topic " + name,
                                      rd_kafka_topic_result_error_string(results[i])));
@@ -94,21 +105,25 @@ class Admin {
 
   // `all`: every setting; else only those that were set for this topic.
   Result<Configs> Describe(const std::string& topic, bool all) const {
-    const KafkaConfigResource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+    const KafkaConfigResource resource(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
     rd_kafka_ConfigResource_t* list[] = {resource.get()};
-    rd_kafka_DescribeConfigs(client(), list, 1, Options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS).get(), queue());
+    rd_kafka_DescribeConfigs(client(), list, 1, Options(RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS).get(),
+                             queue());
     RW_ASSIGN_OR_RETURN(const KafkaEvent event, Answer("describe topic " + topic));
     size_t count = 0;
-    const auto** resources =
-        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    const auto** resources = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event.get()), &count);
     Configs configs;
     for (size_t i = 0; i < count; ++i) {
-      RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_ConfigResource_error(resources[i]), "describe topic " + topic,
+      RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_ConfigResource_error(resources[i]),
+                                     "describe topic " + topic,
                                      rd_kafka_ConfigResource_error_string(resources[i])));
       size_t entries = 0;
       const auto** entry = rd_kafka_ConfigResource_configs(resources[i], &entries);
       for (size_t e = 0; e < entries; ++e) {
-        const bool own = rd_kafka_ConfigEntry_source(entry[e]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
+        const bool own =
+            rd_kafka_ConfigEntry_source(entry[e]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
         const char* value = rd_kafka_ConfigEntry_value(entry[e]);
         if ((all || own) && value) configs[rd_kafka_ConfigEntry_name(entry[e])] = value;
       }
@@ -118,15 +133,20 @@ class Admin {
 
   // Replaces all settings of the topic (this is what the request does in Kafka).
   Status Alter(const std::string& topic, const Configs& configs) const {
-    const KafkaConfigResource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
-    for (const auto& [key, value] : configs) rd_kafka_ConfigResource_set_config(resource.get(), key.c_str(), value.c_str());
+    const KafkaConfigResource resource(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+    for (const auto& [key, value] : configs)
+      rd_kafka_ConfigResource_set_config(resource.get(), key.c_str(), value.c_str());
     rd_kafka_ConfigResource_t* list[] = {resource.get()};
-    rd_kafka_AlterConfigs(client(), list, 1, Options(RD_KAFKA_ADMIN_OP_ALTERCONFIGS).get(), queue());
+    rd_kafka_AlterConfigs(client(), list, 1, Options(RD_KAFKA_ADMIN_OP_ALTERCONFIGS).get(),
+                          queue());
     RW_ASSIGN_OR_RETURN(const KafkaEvent event, Answer("alter topic " + topic));
     size_t count = 0;
-    const auto** resources = rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(event.get()), &count);
+    const auto** resources = rd_kafka_AlterConfigs_result_resources(
+        rd_kafka_event_AlterConfigs_result(event.get()), &count);
     for (size_t i = 0; i < count; ++i)
-      RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_ConfigResource_error(resources[i]), "alter topic " + topic,
+      RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_ConfigResource_error(resources[i]),
+                                     "alter topic " + topic,
                                      rd_kafka_ConfigResource_error_string(resources[i])));
     return Status::Ok();
   }
@@ -153,7 +173,8 @@ int32_t PartitionsOf(const TopicSpec& spec, const TopicOptions& options) {
 
 }  // namespace
 
-Result<std::vector<TopicNote>> CheckTopics(const v1::KafkaConfig& config, const std::vector<TopicSpec>& topics,
+Result<std::vector<TopicNote>> CheckTopics(const v1::KafkaConfig& config,
+                                           const std::vector<TopicSpec>& topics,
                                            const TopicOptions& options, Log* log) {
   RW_ASSIGN_OR_RETURN(const Admin admin, Admin::Make(config, log));
   RW_ASSIGN_OR_RETURN(const auto existing, admin.Partitions());
@@ -175,7 +196,8 @@ Result<std::vector<TopicNote>> CheckTopics(const v1::KafkaConfig& config, const 
   return notes;
 }
 
-Result<std::vector<TopicNote>> ApplyTopics(const v1::KafkaConfig& config, const std::vector<TopicSpec>& topics,
+Result<std::vector<TopicNote>> ApplyTopics(const v1::KafkaConfig& config,
+                                           const std::vector<TopicSpec>& topics,
                                            const TopicOptions& options, Log* log) {
   RW_ASSIGN_OR_RETURN(const Admin admin, Admin::Make(config, log));
   RW_ASSIGN_OR_RETURN(const auto existing, admin.Partitions());
@@ -201,15 +223,18 @@ Result<std::vector<TopicNote>> ApplyTopics(const v1::KafkaConfig& config, const 
   return notes;
 }
 
-Status DeleteRecordsBefore(const v1::KafkaConfig& config, const std::string& topic, int32_t partition, int64_t offset) {
+Status DeleteRecordsBefore(const v1::KafkaConfig& config, const std::string& topic,
+                           int32_t partition, int64_t offset) {
   RW_ASSIGN_OR_RETURN(const Admin admin, Admin::Make(config, nullptr));
   const KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
   rd_kafka_DeleteRecords_t* request[] = {rd_kafka_DeleteRecords_new(list.get())};
-  rd_kafka_DeleteRecords(admin.client(), request, 1, admin.Options(RD_KAFKA_ADMIN_OP_DELETERECORDS).get(), admin.queue());
+  rd_kafka_DeleteRecords(admin.client(), request, 1,
+                         admin.Options(RD_KAFKA_ADMIN_OP_DELETERECORDS).get(), admin.queue());
   rd_kafka_DeleteRecords_destroy(request[0]);
   RW_ASSIGN_OR_RETURN(const KafkaEvent event, admin.Answer("delete records of " + topic));
-  const auto* result = rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event.get()));
+  const auto* result =
+      rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event.get()));
   return KafkaStatus(result->elems[0].err, "delete records of " + topic);
 }
 

@@ -19,12 +19,14 @@ class ConfigTest : public testing::Test {
     std::ofstream(path_) << text;
     return LoadConfig(path_, &config_);
   }
-  const std::string path_ = testing::TempDir() + "racewatch_config_" + std::to_string(getpid()) + ".txtpb";
+  const std::string path_ =
+      testing::TempDir() + "racewatch_config_" + std::to_string(getpid()) + ".txtpb";
   v1::TaggerConfig config_;
 };
 
 TEST_F(ConfigTest, ReadsTextFormat) {
-  ASSERT_TRUE(Load("# a comment\nbatch_documents_max: 16\nhttp { listen: \"127.0.0.1:0\" }\n").ok());
+  ASSERT_TRUE(
+      Load("# a comment\nbatch_documents_max: 16\nhttp { listen: \"127.0.0.1:0\" }\n").ok());
   EXPECT_EQ(config_.batch_documents_max(), 16u);
   EXPECT_EQ(config_.http().listen(), "127.0.0.1:0");
 }
@@ -51,8 +53,10 @@ TEST(Problems, ListsAllOfThem) {
   CheckRange("threads", 0, 1, 8, &problems);
   EXPECT_EQ(problems.lines().size(), 3u);
   EXPECT_EQ(problems.ToStatus("f").message(),
-            "config f: http.listen: '127.0.0.1' is not HOST:PORT with a port from 0 to 65535; grpc_listen: "
-            "'127.0.0.1:99999' is not HOST:PORT with a port from 0 to 65535; threads: 0 is outside 1 to 8");
+            "config f: http.listen: '127.0.0.1' is not HOST:PORT with a port from 0 to 65535; "
+            "grpc_listen: "
+            "'127.0.0.1:99999' is not HOST:PORT with a port from 0 to 65535; threads: 0 is outside "
+            "1 to 8");
 }
 
 }  // namespace

@@ -29,8 +29,12 @@ TEST_F(HttpServerTest, ServesMetricsOfEveryStage) {
   const auto reply = client_->Get("/metrics");
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 200);
-  EXPECT_NE(reply->body.find("racewatch_stage_received_total{stage=\"tagger\"} 3"), std::string::npos) << reply->body;
-  EXPECT_NE(reply->body.find("racewatch_stage_dropped_total{reason=\"too_late\",stage=\"tagger\"} 2"), std::string::npos);
+  EXPECT_NE(reply->body.find("racewatch_stage_received_total{stage=\"tagger\"} 3"),
+            std::string::npos)
+      << reply->body;
+  EXPECT_NE(
+      reply->body.find("racewatch_stage_dropped_total{reason=\"too_late\",stage=\"tagger\"} 2"),
+      std::string::npos);
 }
 
 TEST_F(HttpServerTest, IsHealthyAtOnceAndReadyWhenTheRoleSaysSo) {
@@ -47,7 +51,8 @@ TEST_F(HttpServerTest, IsHealthyAtOnceAndReadyWhenTheRoleSaysSo) {
 TEST_F(HttpServerTest, HandsQueryAndCapturesToTheHandler) {
   server_.Handle("GET", "/api/v1/stories/([0-9a-f]+)", [](const HttpRequest& request) {
     HttpResponse response;
-    response.body = request.captures.at(0) + "|" + request.Query("page_size", "none") + "|" + request.Query("absent", "none");
+    response.body = request.captures.at(0) + "|" + request.Query("page_size", "none") + "|" +
+                    request.Query("absent", "none");
     return response;
   });
   Start();
@@ -70,7 +75,8 @@ TEST_F(HttpServerTest, StreamsUntilTheHandlerEnds) {
 }
 
 TEST_F(HttpServerTest, AnswersAnExceptionWithAnErrorAndGoesOn) {
-  server_.Handle("GET", "/boom", [](const HttpRequest&) -> HttpResponse { throw std::runtime_error("boom"); });
+  server_.Handle("GET", "/boom",
+                 [](const HttpRequest&) -> HttpResponse { throw std::runtime_error("boom"); });
   Start();
   EXPECT_EQ(client_->Get("/boom")->status, 500);
   EXPECT_EQ(client_->Get("/-/healthy")->status, 200);

@@ -32,7 +32,8 @@ bool Run(const std::string& command) { return std::system(("exec " + command).c_
 }  // namespace
 
 std::string KafkaBroker::SkipReason() {
-  if (!std::ifstream(LibDir() + "/.complete")) return "needs the Kafka jars in " + LibDir() + " (deploy/kafka/fetch)";
+  if (!std::ifstream(LibDir() + "/.complete"))
+    return "needs the Kafka jars in " + LibDir() + " (deploy/kafka/fetch)";
   if (!Run("sh -c 'command -v java kcat >/dev/null'")) return "needs java and kcat";
   return "";
 }

@@ -1,7 +1,7 @@
-// A real Apache Kafka node for tests, started and stopped by deploy/kafka. Tests that only need a broker
-// take the shared one (ctest starts it once, as the fixture `kafka`; run by hand, the test binary starts
-// its own); tests that hurt their broker start one for themselves. Without jars or java nothing starts and
-// SkipReason says what is missing.
+// A real Apache Kafka node for tests, started and stopped by deploy/kafka. Tests that only need a
+// broker take the shared one (ctest starts it once, as the fixture `kafka`; run by hand, the test
+// binary starts its own); tests that hurt their broker start one for themselves. Without jars or
+// java nothing starts and SkipReason says what is missing.
 #pragma once
 
 #include <memory>

@@ -25,7 +25,8 @@ std::string UniqueName(const std::string& prefix) {
 }
 
 void MakeTopicOn(const std::string& address, const std::string& name, int32_t partitions) {
-  auto made = ApplyTopics(ConfigFor(address), {{name, partitions, -1, false, false, 0}}, {}, nullptr);
+  auto made =
+      ApplyTopics(ConfigFor(address), {{name, partitions, -1, false, false, 0}}, {}, nullptr);
   EXPECT_TRUE(made.ok()) << made.status().ToString();
 }
 
@@ -56,8 +57,8 @@ class KafkaHarness : public BusHarness {
     return std::move(sink).value();
   }
   void Expire(const TopicPartition& where, int64_t offset) override {
-    const Status done =
-        DeleteRecordsBefore(ConfigFor(KafkaBroker::SharedAddress()), where.topic, where.partition, offset);
+    const Status done = DeleteRecordsBefore(ConfigFor(KafkaBroker::SharedAddress()), where.topic,
+                                            where.partition, offset);
     EXPECT_TRUE(done.ok()) << done.ToString();
   }
 

@@ -46,7 +46,8 @@ TEST_F(LifecycleTest, StopsInReverseOrderOnTerm) {
     kill(getpid(), SIGTERM);
   });
   EXPECT_TRUE(lifecycle.Run().ok());
-  EXPECT_EQ(events_, (std::vector<std::string>{"start sink", "start source", "stop source", "stop sink"}));
+  EXPECT_EQ(events_,
+            (std::vector<std::string>{"start sink", "start source", "stop source", "stop sink"}));
 }
 
 TEST_F(LifecycleTest, StopsWhatHadStartedWhenAStartFails) {
