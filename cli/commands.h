@@ -20,6 +20,7 @@ int RunTrain(int argc, char** argv);
 int RunExplain(int argc, char** argv);
 int RunModel(int argc, char** argv);
 int RunDedup(int argc, char** argv);
+int RunTopics(int argc, char** argv);
 
 inline constexpr auto kCommands = std::to_array<Command>({
     {"ingest", "Fetch feeds and pages, stream articles into Kafka", RunIngest},
@@ -33,6 +34,7 @@ inline constexpr auto kCommands = std::to_array<Command>({
     {"train", "Train a model from labelled texts", RunTrain},
     {"explain", "Show why a document gets its labels", RunExplain},
     {"dedup", "Group articles that tell one story", RunDedup},
+    {"topics", "Make or verify the topics on a Kafka cluster", RunTopics},
     {"model", "Show the model card", RunModel},
 });
 
