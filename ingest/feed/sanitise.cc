@@ -152,15 +152,17 @@ class Sanitiser {
     if (fate != Fate::kKeep) return Drop(at, end);
     const bool expand = markup_ == Markup::kXml && tag.self_closing && !IsVoidElement(local);
     const bool rename = markup_ == Markup::kXml && local.size() != tag.name.size();
-    if (!expand && !rename && (tag.closing || AttributesAreClean(tag.attributes))) return end;
+    if (!expand && !rename && AttributesAreClean(tag)) return end;
     Flush(at);
     Rewrite(tag, local, expand);
     kept_ = end;
     return end;
   }
 
-  bool AttributesAreClean(std::string_view rest) const {
+  bool AttributesAreClean(const HtmlTag& tag) const {
+    std::string_view rest = tag.attributes;
     if (rest.empty()) return true;
+    if (tag.closing) return false;  // an end tag has none
     if (FindByte(rest, '<', 0) < rest.size())
       return false;  // legal inside quotes, but no reason to trust it
     HtmlAttribute attribute;

@@ -96,11 +96,27 @@ bool XmlScanner::ReadMarkup(XmlEvent* event) {
     *event = Cut();
     return true;
   }
+  if (next == '&' && IsStrayInTag()) {
+    ++at_;  // as if the tag began behind the stray '&'
+    if (text_[at_ + 1] == ' ') ++at_;
+    *event = ReadStart();
+    return true;
+  }
   // A '<' that begins nothing is text.
   at_ = FindByte(text_, '<', at_ + 1);
   token_text_ = text_.substr(token_begin_, at_ - token_begin_);
   *event = XmlEvent::kText;
   return true;
+}
+
+// True at "<&item>" and "<& item>": a stray '&' before the name of a tag without attributes.
+bool XmlScanner::IsStrayInTag() const {
+  size_t at = at_ + 2;
+  if (at < text_.size() && text_[at] == ' ') ++at;
+  if (at >= text_.size() || !IsNameFirst(text_[at])) return false;
+  const size_t limit = std::min(text_.size(), at + kMendedBytesMax);
+  while (at < limit && IsNameByte(text_[at])) ++at;
+  return at < limit && text_[at] == '>';
 }
 
 XmlEvent XmlScanner::Cut() {

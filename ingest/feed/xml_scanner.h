@@ -54,6 +54,7 @@ class XmlScanner {
  private:
   XmlEvent ReadText();
   bool ReadMarkup(XmlEvent* event);  // false: not markup, or passed over
+  bool IsStrayInTag() const;
   size_t ReadName(size_t begin);
   XmlEvent ReadStart();
   XmlEvent ReadEnd();

@@ -60,6 +60,10 @@ TEST(Sanitise, AttributeCannotBreakOutOfItsQuotes) {
             std::string::npos);
 }
 
+TEST(Sanitise, EndTagsLoseTheirAttributes) {
+  EXPECT_EQ(Clean("<p>t</p title=\"<script x\">"), "<p>t</p>");
+}
+
 TEST(HtmlText, ParagraphsListsAndBreaksKeepTheirShape) {
   EXPECT_EQ(HtmlToText("<p>One  two</p><p>Three<br>four</p><ul><li>a</li><li>b</li></ul>tail"),
             "One two\n\nThree\nfour\n\na\nb\n\ntail");

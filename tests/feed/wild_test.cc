@@ -38,6 +38,13 @@ TEST(Wild, BareAmpersandIsText) {
             "https://d.example/?a=1&b=2");
 }
 
+TEST(Wild, StrayAmpersandInATagIsLeftOut) {
+  EXPECT_EQ(
+      Titles("<rss><channel><it& em><ti&tle>One</tit& le></item><& item><title>Two</title></item>"
+             "</channel></rss>"),
+      kBoth);
+}
+
 TEST(Wild, NamedEntitiesOfHtmlAreKnownAndOthersStay) {
   EXPECT_EQ(FirstItem("<title>caf&eacute;&nbsp;&ndash; &nosuch; &#x41;&#66;</title>").title,
             "café – &nosuch; AB");
@@ -72,15 +79,17 @@ TEST(Wild, UnclosedElementsAreRecoveredAtTheNextItem) {
 }
 
 TEST(Wild, UnclosedForeignElementDoesNotHideTheItemsBehindIt) {
-  EXPECT_EQ(Titles("<rss><channel><sy:upda&tePeriod>hourly</sy:updatePeriod><item><title>One</title>"
-                   "</item><item><title>Two</title></item></channel></rss>"),
-            kBoth);
+  EXPECT_EQ(
+      Titles("<rss><channel><sy:upda&tePeriod>hourly</sy:updatePeriod><item><title>One</title>"
+             "</item><item><title>Two</title></item></channel></rss>"),
+      kBoth);
 }
 
 TEST(Wild, ItemsInsideAForeignElementOfAnItemAreNotEntries) {
-  EXPECT_EQ(Titles("<rss><channel><item><title>One</title><x:related xmlns:x=\"urn:x\"><item><title>no"
-                   "</title></item></x:related></item><item><title>Two</title></item></channel></rss>"),
-            kBoth);
+  EXPECT_EQ(
+      Titles("<rss><channel><item><title>One</title><x:related xmlns:x=\"urn:x\"><item><title>no"
+             "</title></item></x:related></item><item><title>Two</title></item></channel></rss>"),
+      kBoth);
 }
 
 TEST(Wild, StrayEndTagsAreIgnored) {
