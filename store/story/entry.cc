@@ -119,7 +119,7 @@ std::string EncodeStoryEntry(const Entry& entry, const PackedId& story) {
   Put(entry.text_hash, &out);
   Put(entry.title_hash, &out);
   Put(entry.url_hash, &out);
-  Put(entry.published_ms, &out);
+  Put(entry.published_day, &out);
   Put(entry.posted, &out);
   Put(entry.tokens, &out);
   Put(entry.publisher, &out);
@@ -145,7 +145,7 @@ bool DecodeStoryEntry(std::string_view bytes, Entry* entry, PackedId* story) {
   reader.Get(&entry->text_hash);
   reader.Get(&entry->title_hash);
   reader.Get(&entry->url_hash);
-  reader.Get(&entry->published_ms);
+  reader.Get(&entry->published_day);
   reader.Get(&entry->posted);
   reader.Get(&entry->tokens);
   reader.Get(&entry->publisher);

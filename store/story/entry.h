@@ -34,10 +34,10 @@ class PackedId {
 struct Entry {
   PackedId id;
   uint64_t text_hash = 0;   // of the token sequence; 0: no text
-  uint64_t title_hash = 0;  // 0: no title, or too short to mean anything
-  uint64_t url_hash = 0;    // 0: no address, or one that many articles share
-  int64_t published_ms = 0;
-  uint64_t posted = 0;  // bit i: feature i has a posting
+  uint64_t posted = 0;      // bit i: feature i has a posting
+  uint32_t title_hash = 0;  // 0: no title, or too short to mean anything
+  uint32_t url_hash = 0;    // 0: no address, or one that many articles share
+  int32_t published_day = 0;  // since 1970; 0: unknown
   uint32_t story = 0;
   uint32_t tokens = 0;
   uint32_t publisher = 0;  // hash of the family or host; 0: unknown

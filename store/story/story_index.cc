@@ -16,6 +16,7 @@
 namespace racewatch::store {
 namespace {
 
+constexpr int64_t kDayMs = 24 * 3600 * 1000;
 constexpr size_t kCandidatesMax = 12;      // compared in full
 constexpr size_t kNamesakesMax = 8;        // articles of one title or address that are looked at
 constexpr size_t kTitleLengthMin = 6;      // words count two, ideographs one: a shorter title means nothing by itself
@@ -29,19 +30,19 @@ uint64_t HashTokens(const std::vector<Token>& tokens) {
   return hash == 0 ? 1 : hash;
 }
 
-uint64_t HashTitle(const std::vector<Token>& tokens) {
+uint32_t HashTitle(const std::vector<Token>& tokens) {
   const auto ideographs =
       static_cast<size_t>(std::count_if(tokens.begin(), tokens.end(), [](const Token& t) { return t.ideograph; }));
-  return 2 * tokens.size() - ideographs < kTitleLengthMin ? 0 : HashTokens(tokens);
+  return 2 * tokens.size() - ideographs < kTitleLengthMin ? 0 : static_cast<uint32_t>(HashTokens(tokens)) | 1;
 }
 
 // 0 for a home page: many articles may carry it.
-uint64_t HashUrl(std::string_view url) {
+uint32_t HashUrl(std::string_view url) {
   if (const size_t scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
   url = url.substr(0, url.find('#'));
   const size_t path = url.find('/');
   if (path == std::string_view::npos || path + 1 == url.size()) return 0;
-  return XXH3_64bits(url.data(), url.size());
+  return static_cast<uint32_t>(XXH3_64bits(url.data(), url.size())) | 1;
 }
 
 uint32_t HashPublisher(const StoryInput& article) {
@@ -117,7 +118,7 @@ Entry StoryIndex::Impl::MakeEntry(const StoryInput& article) {
   entry.text_hash = tokens.empty() ? 0 : HashTokens(tokens);
   entry.title_hash = HashTitle(title_tokens);
   entry.url_hash = HashUrl(article.url);
-  entry.published_ms = article.published_ms;
+  entry.published_day = static_cast<int32_t>(std::clamp<int64_t>(article.published_ms / kDayMs, 0, INT32_MAX));
   entry.publisher = HashPublisher(article);
   entry.tokens = profile.tokens;
   entry.anchors = profile.anchors;

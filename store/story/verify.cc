@@ -93,9 +93,8 @@ double FeatureWeights::Of(uint32_t feature) {
 }
 
 int64_t DaysApart(const Entry& a, const Entry& b) {
-  constexpr int64_t kDayMs = 24 * 3600 * 1000;
-  if (a.published_ms == 0 || b.published_ms == 0) return 0;
-  return std::abs(a.published_ms - b.published_ms) / kDayMs;
+  if (a.published_day == 0 || b.published_day == 0) return 0;
+  return std::abs(int64_t{a.published_day} - b.published_day);
 }
 
 Likeness Compare(const Subject& article, const Entry& candidate, FeatureWeights* weights) {
