@@ -68,14 +68,17 @@ void CompareAnchors(const Entry& article, const Entry& candidate, Likeness* like
   likeness->article_title = Lacking(article_title, candidate_all, 0, all);
 }
 
-// Nearly the same words, yet both texts have numbers of their own and lie weeks apart: another issue of the
-// same form (a yearly order, a weekly report), not a copy. Each sign alone also occurs between copies.
+// Nearly the same words, yet another issue of the same form (a yearly order, a weekly report), not a copy. A date
+// never decides alone: copies come out months late, so it counts only with names or numbers of their own on
+// both sides, or within one publisher.
 bool AnotherIssue(const Likeness& likeness, double words, int lacking_count) {
-  constexpr int64_t kIssueDays = 14, kOwnIssueDays = 2;
-  constexpr double kCopyWords = 0.75;
+  constexpr int64_t kIssueDays = 14, kOwnIssueDays = 2, kYearlyDays = 300;
+  constexpr double kCopyWords = 0.87;
   // A publisher seldom prints one text twice some days apart, and often another one under the same title.
   if (likeness.same_publisher && likeness.days_apart > kOwnIssueDays && words < kCopyWords && lacking_count >= 1) return true;
-  return likeness.days_apart > kIssueDays && likeness.candidate_numbers.count >= 1 && likeness.article_numbers.count >= 1;
+  if (likeness.same_publisher && likeness.days_apart > kYearlyDays) return true;
+  return (likeness.same_publisher || !likeness.same_title) && likeness.days_apart > kIssueDays &&
+         likeness.candidate_numbers.count >= 1 && likeness.article_numbers.count >= 1;
 }
 
 bool SameUnderOneTitle(const Likeness& likeness, double words, double skeleton) {
@@ -127,10 +130,10 @@ Verdict Judge(const Likeness& likeness) {
   } else if (words >= 0.6) {
     // Nearly the same words under another headline: a copy keeps the names and numbers of its original,
     // another text of the same form has its own, in the title too.
-    verdict.same = lacking_count == 0 || (likeness.same_title ? lacking <= 0.2 : lacking <= 0.25 && title_lacking < 0.4);
+    verdict.same = lacking_count == 0 || (likeness.same_title ? lacking <= 0.35 : lacking <= 0.25 && title_lacking < 0.4);
   } else {
     // A spun text keeps nearly all names; the thesaurus adds some, and spoils part of the title.
-    verdict.same = skeleton >= 0.45 && lacking <= (title_lacking < 0.6 ? 0.2 : 0.03);
+    verdict.same = skeleton >= (lacking <= 0.1 ? 0.3 : 0.4) && lacking <= (title_lacking < 0.6 ? 0.2 : 0.03);
   }
   verdict.spun = verdict.same && words < 0.35;
   return verdict;
