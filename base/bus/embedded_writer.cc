@@ -68,7 +68,6 @@ void EmbeddedLog::Impl::AssignOffsets(const std::deque<Pending>& batch,
   for (size_t i = 0; i < batch.size(); ++i) {
     const Record& record = batch[i].record;
     Topic& topic = topics.at(record.topic);
-    topic.dirty = true;
     (*places)[i] = {topic.id, topic.compacted};
     Position& at = (*deliveries)[i].position;
     at.where = {record.topic, ChoosePartition(record, static_cast<int32_t>(topic.ranges.size()))};
@@ -107,8 +106,11 @@ void EmbeddedLog::Impl::AppendBatch(std::deque<Pending> batch) {
   write_failed = !status.ok();
   if (status.ok()) {
     std::lock_guard guard(mutex);
-    for (const auto& [where, end] : ends)
-      Find(where)->ranges[static_cast<size_t>(where.partition)].end = end;
+    for (const auto& [where, end] : ends) {
+      Topic& topic = *Find(where);
+      topic.ranges[static_cast<size_t>(where.partition)].end = end;
+      topic.dirty = true;
+    }
     ++change_count;
     changed.notify_all();
   }
