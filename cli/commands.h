@@ -11,6 +11,10 @@ namespace racewatch::cli {
 int RunIngest(int argc, char** argv);
 int RunTagger(int argc, char** argv);
 int RunFeeds(int argc, char** argv);
+int RunTrends(int argc, char** argv);
+int RunAlerts(int argc, char** argv);
+int RunWhere(int argc, char** argv);
+int RunDigest(int argc, char** argv);
 int RunParse(int argc, char** argv);
 int RunExtract(int argc, char** argv);
 int RunClassifier(int argc, char** argv);
@@ -25,6 +29,10 @@ int RunTopics(int argc, char** argv);
 inline constexpr auto kCommands = std::to_array<Command>({
     {"ingest", "Fetch feeds and pages, stream articles into Kafka", RunIngest},
     {"feeds", "List, show and probe feeds", RunFeeds},
+    {"trends", "Show the counts of a running store", RunTrends},
+    {"alerts", "List, show and follow alerts", RunAlerts},
+    {"where", "Show where an article is and what happened to it", RunWhere},
+    {"digest", "Print the digests of a running store", RunDigest},
     {"parse", "Read one feed into JSON", RunParse},
     {"extract", "Read the article of one HTML page into JSON", RunExtract},
     {"classifier", "Serve the classifier over gRPC", RunClassifier},

@@ -1,0 +1,110 @@
+// `racewatch alerts`: list, show and follow the alerts of a running store, one JSON object per line.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/process.h"
+#include "cli/store_client.h"
+
+namespace racewatch::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct AlertFlags {
+  std::string server = kDefaultStoreServer;
+  std::string rule;
+  std::string id;
+  bool open_only = false;
+  bool from_start = false;
+};
+
+int Failed(const base::Status& status) { return Fail(ExitCodeFor(status), "alerts: " + status.message()); }
+
+// Calls `visit` with each alert, newest first, page by page, until it returns false.
+template <typename Visit>
+base::Status ForEach(const AlertFlags& flags, const Visit& visit) {
+  std::string token;
+  do {
+    RW_ASSIGN_OR_RETURN(const std::string body, AskStore(flags.server, "alerts", {{"rule", flags.rule}, {"open_only", flags.open_only ? "true" : ""},
+                                                                                  {"page_size", "500"}, {"page_token", token}}));
+    const Json answer = Json::parse(body, nullptr, false);
+    if (answer.is_discarded() || !answer.contains("alerts")) return base::Unavailable("server " + flags.server + ": no alerts in the answer");
+    for (const Json& alert : answer["alerts"])
+      if (!visit(alert)) return {};
+    token = answer.value("next_page_token", "");
+  } while (!token.empty());
+  return {};
+}
+
+int List(const AlertFlags& flags) {
+  const base::Status status = ForEach(flags, [](const Json& alert) { return std::puts(alert.dump().c_str()), true; });
+  return status.ok() ? kExitOk : Failed(status);
+}
+
+int Show(const AlertFlags& flags) {
+  bool found = false;
+  const base::Status status = ForEach(flags, [&](const Json& alert) {
+    if (alert.value("id", "") != flags.id) return true;
+    std::puts(alert.dump(2).c_str());
+    found = true;
+    return false;
+  });
+  if (!status.ok()) return Failed(status);
+  return found ? kExitOk : Fail(kExitBadData, "alerts show: no alert '" + flags.id + "'");
+}
+
+// Asks once a second for what came after the last token; ends with Ctrl-C or when the server goes.
+int Tail(const AlertFlags& flags) {
+  std::string token = flags.from_start ? "0" : "";
+  if (token.empty()) {
+    // Where the log stands now: the last token of everything so far.
+    const auto all = AskStore(flags.server, "alerts/watch", {{"resume_token", "0"}, {"follow", "false"}});
+    if (!all.ok()) return Failed(all.status());
+    token = "0";
+    std::istringstream lines(*all);
+    for (std::string line; std::getline(lines, line);)
+      if (const Json item = Json::parse(line, nullptr, false); item.is_object()) token = item.value("resume_token", token);
+  }
+  for (;;) {
+    const auto body = AskStore(flags.server, "alerts/watch", {{"rule", flags.rule}, {"resume_token", token}, {"follow", "false"}});
+    if (!body.ok()) return Failed(body.status());
+    std::istringstream lines(*body);
+    for (std::string line; std::getline(lines, line);) {
+      const Json item = Json::parse(line, nullptr, false);
+      if (!item.is_object() || !item.contains("alert")) continue;
+      token = item.value("resume_token", token);
+      std::puts(item["alert"].dump().c_str());
+      std::fflush(stdout);
+    }
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
+}  // namespace
+
+int RunAlerts(int argc, char** argv) {
+  CLI::App app("Lists, shows and follows alerts.\nusage: racewatch alerts list|show|tail", "racewatch alerts");
+  AlertFlags flags;
+  app.require_subcommand(1);
+  app.add_option("--server", flags.server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+  app.fallthrough();
+  auto* list = app.add_subcommand("list", "The last state of each alert, newest first");
+  list->add_flag("--open", flags.open_only, "Only what is open");
+  list->add_option("--rule", flags.rule, "Name of a rule");
+  auto* show = app.add_subcommand("show", "One alert with its evidence");
+  show->add_option("id", flags.id, "Id of the alert")->required();
+  auto* tail = app.add_subcommand("tail", "Alerts as they open, change and close");
+  tail->add_option("--rule", flags.rule, "Name of a rule");
+  tail->add_flag("--all", flags.from_start, "Begin with everything kept");
+  if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
+  if (list->parsed()) return List(flags);
+  if (show->parsed()) return Show(flags);
+  return Tail(flags);
+}
+
+}  // namespace racewatch::cli

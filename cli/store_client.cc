@@ -1,0 +1,69 @@
+#include "cli/store_client.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/http_client.h"
+
+namespace racewatch::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Escape(const std::string& text) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || c == '-' || c == '_' || c == '.' || c == '~') {
+      out.push_back(c);
+    } else {
+      out.push_back('%');
+      out.push_back(kDigits[byte >> 4]);
+      out.push_back(kDigits[byte & 15]);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+base::Result<std::string> AskStore(const std::string& server, const std::string& path, const Parameters& parameters) {
+  base::HttpClient::Options options;
+  options.allow_private_addresses = true;  // the operator's own process
+  base::HttpClient client(options);
+  base::HttpCall call;
+  call.url = "http://" + server + "/api/v1/" + path;
+  char separator = '?';
+  for (const auto& [name, value] : parameters) {
+    if (value.empty()) continue;
+    call.url += separator + name + "=" + Escape(value);
+    separator = '&';
+  }
+  call.body_bytes_max = 1u << 30;
+  call.redirects_max = 0;
+  std::optional<base::HttpReply> reply;
+  client.Start(std::move(call), [&](base::HttpReply r) { reply = std::move(r); });
+  while (!reply) client.Poll(std::chrono::milliseconds(1000));
+  if (!reply->status.ok()) return base::Unavailable("server " + server + ": " + reply->status.message());
+  if (reply->http_status == 200) return std::move(reply->body);
+  const Json error = Json::parse(reply->body, nullptr, false);
+  const std::string why = error.is_object() && error.contains("message") ? error["message"].get<std::string>()
+                                                                          : "HTTP " + std::to_string(reply->http_status);
+  if (reply->http_status == 400) return base::InvalidArgument(why);
+  if (reply->http_status == 404 && error.is_object()) return base::NotFound(why);
+  return base::Unavailable("server " + server + ": " + why + (reply->http_status == 404 ? " (does it run a store?)" : ""));
+}
+
+std::string Text(const Json& object, const char* member) {
+  if (!object.contains(member) || object[member].is_null()) return "-";
+  const Json& value = object[member];
+  if (value.is_number_float()) {
+    char buffer[32];
+    std::snprintf(buffer, sizeof buffer, "%.4g", value.get<double>());
+    return buffer;
+  }
+  return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace racewatch::cli

@@ -1,0 +1,25 @@
+// How the operations commands ask a running store: GET under /api/v1/ of its HTTP address, JSON back. One call at a
+// time, used by main threads only.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+
+namespace racewatch::cli {
+
+inline constexpr char kDefaultStoreServer[] = "127.0.0.1:8470";
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+// The body of 200. UNAVAILABLE: nobody answers there; INVALID_ARGUMENT, NOT_FOUND: what the store said.
+// Parameters with an empty value are left out.
+base::Result<std::string> AskStore(const std::string& server, const std::string& path, const Parameters& parameters);
+
+// A member as text: strings without quotes, "-" when absent.
+std::string Text(const nlohmann::ordered_json& object, const char* member);
+
+}  // namespace racewatch::cli
