@@ -22,7 +22,8 @@ const TARGETS = {
 };
 const POSITIONS = {favor: 'for', neutral: 'both sides', against: 'against', unsure: 'unsure'};
 const LEANS = {us: 'United States', neutral: 'neither', china: 'China', unsure: 'unsure'};
-const PERIODS = {day: {window: 'hour', ms: 864e5, step: 36e5}, week: {window: 'hour', ms: 7 * 864e5, step: 36e5},
+// `step`: width of a column, one or several windows of the store.
+const PERIODS = {day: {window: 'hour', ms: 864e5, step: 36e5}, week: {window: 'hour', ms: 7 * 864e5, step: 6 * 36e5},
                  month: {window: 'day', ms: 30 * 864e5, step: 864e5}};
 const COVERAGE_MIN = 0.5;  // below it a window is hatched; the default of alert rules
 const TICKER_MAX = 80;
@@ -33,7 +34,7 @@ const CATCH_UP_MS = 2 * 864e5;
 
 // `kept`: the articles met last, newest at the end, so that a change of filter needs no request.
 // `newest`: start of the newest hour with an article; `gaps`: windows in which too few sources were seen.
-const state = {period: 'day', theme: '', token: '', paused: false, kept: new Map(), newest: 0, gaps: new Set(), trends: null};
+const state = {period: 'week', theme: '', token: '', paused: false, kept: new Map(), newest: 0, gaps: new Set(), trends: null};
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const list = (section) => $(`#${section} [data-list]`);
@@ -86,21 +87,24 @@ function shape(response, period) {
   const all = new Set();
   for (const series of response.series ?? []) for (const point of series.points ?? []) all.add(time(point.start));
   const {step, ms} = PERIODS[period];
-  const newest = Math.max(...all, Math.floor(state.newest / step) * step);
+  const newest = Math.floor(Math.max(...all, state.newest) / step) * step;
   const starts = [];
   for (let at = newest - ms + step; at <= newest; at += step) starts.push(at);
   const index = new Map(starts.map((at, i) => [at, i]));
-  const gaps = starts.map((at) => state.gaps.has(at));
+  const width = PERIODS[period].window === 'day' ? 864e5 : 36e5;
+  const gaps = starts.map((at) => {
+    let missing = 0;
+    for (let t = at; t < at + step; t += width) missing += state.gaps.has(t);
+    return missing * width > step / 2;
+  });
   const series = new Map();
   for (const {key, points} of response.series ?? []) {
     if (key.language || key.publisher_group) continue;
     const name = key.theme && !key.target ? `theme=${key.theme}` : key.target ? `stance=${key.target}:${key.position}` : `lean=${key.lean}`;
     const values = starts.map(() => 0);
     for (const point of points ?? []) {
-      const i = index.get(time(point.start));
-      if (i === undefined) continue;
-      values[i] = number(point.articles);
-      if (point.coverage !== undefined && point.coverage < COVERAGE_MIN) gaps[i] = true;
+      const i = index.get(Math.floor(time(point.start) / step) * step);
+      if (i !== undefined) values[i] += number(point.articles);
     }
     series.set(name, values);
   }
@@ -158,7 +162,7 @@ function drawStance(trends) {
   list('stance').replaceChildren(...Object.entries(TARGETS).map(([target, label]) => {
     const parts = partsOf(trends, POSITIONS, `stance=${target}:`);
     const total = parts.reduce((a, p) => a + p.total, 0);
-    return el('div', {}, el('h3', {}, label), el('span', {class: 'quiet'}, `${total} articles`), charts.split(parts),
+    return el('div', {}, el('h3', {}, label), el('span', {class: 'quiet'}, plural(total, 'article')), charts.split(parts),
         charts.columns(trends.starts, parts, trends.gaps, {step: trends.step, width: 380, height: 110, label}),
         charts.table(trends.starts, parts, trends.step));
   }));
@@ -178,7 +182,7 @@ function drawTiles(trends, relevant) {
   const top = Object.keys(THEMES).map((id) => [id, sum(valuesOf(trends, `theme=${id}`))]).sort((a, b) => b[1] - a[1])[0];
   const last = partsOf(trends, LEANS, 'lean=').reduce((a, p) => a + (p.values.at(-1) ?? 0), 0);
   setTile('relevant', relevant, 'articles about the AI race');
-  setTile('last', last, trends.step === 36e5 ? 'of them in the newest hour' : 'of them on the newest day');
+  setTile('last', last, `of them in the newest ${trends.step === 36e5 ? 'hour' : trends.step === 864e5 ? 'day' : `${trends.step / 36e5} hours`}`);
   setTile('top', top && top[1] ? THEMES[top[0]] : '–', 'most frequent theme');
 }
 
@@ -232,14 +236,17 @@ function seriesWords(series = {}) {
   return words.join(', ') || 'all articles';
 }
 
+const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+
 function alertNode(alert) {
   const closed = String(alert.state).toLowerCase().includes('close');
   const round = (x) => Number(number(x).toFixed(number(x) < 10 ? 1 : 0));
+  const when = closed ? `${utc(time(alert.opened_at))} to ${utc(time(alert.at))}` : `open since ${utc(time(alert.opened_at))}`;
   return el('div', {class: `alert${closed ? ' closed' : ''}`},
       el('h3', {}, `${seriesWords(alert.series)}`),
-      el('div', {class: 'meta'}, `${round(alert.observed)} articles in ${alert.window}, ${round(alert.expected)} expected · ` +
-          `${number(alert.publishers)} publishers · ${number(alert.stories)} stories · rule ${alert.rule} · ` +
-          `${closed ? 'closed' : 'open since'} ${utc(time(closed ? alert.at : alert.opened_at))}`),
+      el('div', {class: 'meta'}, `${when} · ${closed ? 'back to ' : ''}${plural(round(alert.observed), 'article')} in ${alert.window}, ` +
+          `${round(alert.expected)} expected · ${plural(number(alert.publishers), 'publisher')} · ` +
+          `${plural(number(alert.stories), 'story', 'stories')} · rule ${alert.rule}`),
       el('ul', {}, ...(alert.evidence ?? []).slice(0, 5).map((item) =>
           el('li', {}, link(item.url, item.title || item.article_id), el('span', {class: 'meta'}, ` ${item.publisher ?? ''} · ${utc(time(item.published))}`)))));
 }
@@ -388,7 +395,8 @@ async function refreshCoverage() {
   const newest = starts.at(-1);
   const rows = [...Object.entries(GROUPS), ['all', 'All']].map(([group, label]) => {
     const mine = points.filter((p) => (p.publisher_group || 'all') === group);
-    const seen = sum(mine.map((p) => number(p.seen))), due = sum(mine.map((p) => number(p.expected)));
+    const due = sum(mine.map((p) => number(p.expected)));
+    const seen = sum(mine.map((p) => Math.min(number(p.seen), number(p.expected))));  // a surplus makes up for no gap
     const last = mine.find((p) => time(p.start) === newest);
     return {label, seen, due, last};
   });

@@ -94,7 +94,7 @@ const charts = (() => {
     });
     if (axes)
       for (const [i, words] of ticks(starts, step)) {
-        const text = svg('text', {x: left + i * pitch, y: height - 4, 'text-anchor': i === 0 ? 'start' : 'middle'});
+        const text = svg('text', {x: left + i * pitch, y: height - 4, 'text-anchor': 'start'});
         text.textContent = words;
         root.append(text);
       }
