@@ -57,12 +57,12 @@ std::string StoryWork::Encode() const {
 base::Result<StoryWork> StoryWork::Decode(std::string_view bytes) {
   Reader in(bytes);
   StoryWork out;
-  out.article = std::string(in.Text());
-  out.title = std::string(in.Text());
-  out.text = std::string(in.Text());
-  out.url = std::string(in.Text());
-  out.publisher_family = std::string(in.Text());
-  out.language = std::string(in.Text());
+  out.article = in.Text();
+  out.title = in.Text();
+  out.text = in.Text();
+  out.url = in.Text();
+  out.publisher_family = in.Text();
+  out.language = in.Text();
   out.published_ms = in.Signed();
   if (!in.ok() || !in.done()) return base::DataLoss("story work: damaged");
   return out;
@@ -109,7 +109,7 @@ void Applier::WriteArticle(Parsed* parsed, const Decision& decision, uint32_t ol
   StoryWork work;
   work.article = parsed->id;
   work.title = article.title();
-  work.text = article.text().substr(0, kStoryTextBytesMax);
+  work.text = std::string_view(article.text()).substr(0, kStoryTextBytesMax);
   work.url = article.canonical_url().empty() ? article.url() : article.canonical_url();
   work.publisher_family = article.publisher();
   work.language = article.language();

@@ -29,16 +29,17 @@ struct Progress {
   static base::Result<Progress> Decode(std::string_view bytes);
 };
 
-// One piece of work for the story step, in Table::kStoryQueue under its feed sequence.
+// One piece of work for the story step, in Table::kStoryQueue under its feed sequence. Borrows its texts.
 struct StoryWork {
-  std::string article;  // id bytes
-  std::string title;
-  std::string text;
-  std::string url;
-  std::string publisher_family;
-  std::string language;
+  std::string_view article;  // id bytes
+  std::string_view title;
+  std::string_view text;
+  std::string_view url;
+  std::string_view publisher_family;
+  std::string_view language;
   base::UnixMs published_ms = 0;
   std::string Encode() const;
+  // `bytes` outlive the result.
   static base::Result<StoryWork> Decode(std::string_view bytes);
 };
 

@@ -7,6 +7,7 @@
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <array>
 #include <filesystem>
 #include <mutex>
 #include <utility>
@@ -140,12 +141,14 @@ struct RocksDbEngine::Impl {
   rocksdb::WriteOptions write_options;
   std::mutex mutex;  // commits and claims
   CountLedger ledger;
+  rocksdb::WriteBatch out;  // reused: several megabytes, fresh memory for each would cost as much as the copy
 
-  base::Status CheckOwners(const Batch& batch, rocksdb::WriteBatch* out);
-  base::Status AddCounts(const Batch& batch, rocksdb::WriteBatch* out);
+  base::Status CheckOwners(const Batch& batch);
+  base::Status AddCounts(const Batch& batch);
+  base::Status AddWrites(const Batch& batch);
 };
 
-base::Status RocksDbEngine::Impl::CheckOwners(const Batch& batch, rocksdb::WriteBatch* out) {
+base::Status RocksDbEngine::Impl::CheckOwners(const Batch& batch) {
   for (const auto& owner : batch.owners()) {
     const std::string key = PositionKey(owner.claim.cluster_id, owner.claim.where);
     RW_ASSIGN_OR_RETURN(const auto stored, GetFrom(db.get(), {}, Table::kPosition, key));
@@ -157,24 +160,44 @@ base::Status RocksDbEngine::Impl::CheckOwners(const Batch& batch, rocksdb::Write
                                       std::to_string(row.epoch) + ", ours is " + std::to_string(owner.claim.epoch));
     if (owner.next_offset < 0) continue;
     row.next_offset = owner.next_offset;
-    out->Put(FullKey(Table::kPosition, key), row.Encode());
+    RW_RETURN_IF_ERROR(ToStatus(out.Put(FullKey(Table::kPosition, key), row.Encode()), "store: batch"));
   }
   return {};
 }
 
-base::Status RocksDbEngine::Impl::AddCounts(const Batch& batch, rocksdb::WriteBatch* out) {
+base::Status RocksDbEngine::Impl::AddCounts(const Batch& batch) {
   const auto table_of = [](CountLedger::Kind kind) {
     return kind == CountLedger::Kind::kWindow ? Table::kWindow : Table::kFamily;
   };
   const auto load = [&](CountLedger::Kind kind, std::string_view key) {
     return GetFrom(db.get(), {}, table_of(kind), key);
   };
+  rocksdb::Status added;
   const auto write = [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
     const std::string full = FullKey(table_of(kind), key);
-    if (value.empty()) out->Delete(full);
-    else out->Put(full, ToSlice(value));
+    const rocksdb::Status status = value.empty() ? out.Delete(full) : out.Put(full, ToSlice(value));
+    if (!status.ok()) added = status;
   };
-  return ledger.Apply(batch.counts(), load, write);
+  RW_RETURN_IF_ERROR(ledger.Apply(batch.counts(), load, write));
+  return ToStatus(added, "store: batch");
+}
+
+base::Status RocksDbEngine::Impl::AddWrites(const Batch& batch) {
+  for (const Write& write : batch.writes()) {
+    const char table = static_cast<char>(write.table);
+    const std::array<rocksdb::Slice, 2> key{rocksdb::Slice(&table, 1), rocksdb::Slice(write.key)};
+    const rocksdb::Slice value(write.value);
+    rocksdb::Status added;
+    switch (write.kind) {
+      case Write::Kind::kPut: added = out.Put({key.data(), 2}, {&value, 1}); break;
+      case Write::Kind::kDelete: added = out.Delete({key.data(), 2}); break;
+      case Write::Kind::kDeleteRange:
+        added = out.DeleteRange(FullKey(write.table, write.key), FullKey(write.table, write.value));
+        break;
+    }
+    if (!added.ok()) return ToStatus(added, "store: batch");
+  }
+  return {};
 }
 
 RocksDbEngine::RocksDbEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -237,19 +260,12 @@ base::Result<Claim> RocksDbEngine::TakeClaim(const std::string& cluster_id, cons
 
 base::Status RocksDbEngine::Commit(const Batch& batch) {
   const std::scoped_lock lock(impl_->mutex);
-  rocksdb::WriteBatch out;
-  base::Status status = impl_->CheckOwners(batch, &out);
-  if (status.ok()) status = impl_->AddCounts(batch, &out);
+  impl_->out.Clear();
+  base::Status status = impl_->CheckOwners(batch);
+  if (status.ok()) status = impl_->AddCounts(batch);
+  if (status.ok()) status = impl_->AddWrites(batch);
   if (status.ok()) {
-    for (const Write& write : batch.writes()) {
-      const std::string key = FullKey(write.table, write.key);
-      switch (write.kind) {
-        case Write::Kind::kPut: out.Put(key, write.value); break;
-        case Write::Kind::kDelete: out.Delete(key); break;
-        case Write::Kind::kDeleteRange: out.DeleteRange(key, FullKey(write.table, write.value)); break;
-      }
-    }
-    status = ToStatus(impl_->db->Write(impl_->write_options, &out), "store: commit");
+    status = ToStatus(impl_->db->Write(impl_->write_options, &impl_->out), "store: commit");
     // After a failed write RocksDB refuses further ones until Resume; a full disk may have room again.
     if (!status.ok()) (void)impl_->db->Resume();
   }

@@ -155,11 +155,12 @@ base::Status StoryStep::Impl::MoveLead(const std::string& story_id, const std::s
 }
 
 base::Status StoryStep::Impl::DoOne(const StoryWork& work, Batch* batch) {
-  auto known = articles.find(work.article);
+  const std::string article(work.article);
+  auto known = articles.find(article);
   if (known == articles.end()) return {};  // gone with its frozen day before its turn came
   ArticleRow& row = known->second;
   StoryInput input;
-  const auto id = IdFromBytes(work.article);
+  const auto id = IdFromBytes(article);
   if (!id) return base::DataLoss("story work: damaged id");
   const std::string hex = FormatArticleId(*id);
   input.id = hex;
@@ -178,13 +179,13 @@ base::Status StoryStep::Impl::DoOne(const StoryWork& work, Batch* batch) {
     const auto story = ParseArticleId(decision.story);
     if (!story) return base::Internal("story index: '" + decision.story + "' is no article id");
     row.story = IdBytes(*story);
-    batch->Put(Table::kArticle, work.article, row.Encode());
+    batch->Put(Table::kArticle, article, row.Encode());
   }
   RW_ASSIGN_OR_RETURN(Story* story, FindStory(row.story));
   MemberRow member{static_cast<uint8_t>(decision.relation), static_cast<uint8_t>(decision.kind), decision.similarity,
                    row.counted.event.ms};
   if (!joins) {  // how it came to its story stays as decided first
-    RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kStoryMember, row.story + work.article));
+    RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kStoryMember, row.story + article));
     if (stored) {
       RW_ASSIGN_OR_RETURN(const MemberRow before, MemberRow::Decode(*stored));
       member.relation = before.relation;
@@ -192,10 +193,10 @@ base::Status StoryStep::Impl::DoOne(const StoryWork& work, Batch* batch) {
       member.similarity = before.similarity;
     }
   }
-  batch->Put(Table::kStoryMember, row.story + work.article, member.Encode());
-  story->members[work.article] = member.event_ms;
+  batch->Put(Table::kStoryMember, row.story + article, member.Encode());
+  story->members[article] = member.event_ms;
   if (joins) ++story->row.articles;
-  return MoveLead(row.story, work.article, row, story);
+  return MoveLead(row.story, article, row, story);
 }
 
 void StoryStep::Impl::WriteStories(Batch* batch) {
@@ -229,16 +230,17 @@ base::Status StoryStep::Restore() {
 }
 
 base::Result<size_t> StoryStep::Run(size_t work_max, const Claim& leader) {
-  std::vector<std::pair<std::string, StoryWork>> queue;
-  base::Status damage;
+  std::vector<std::pair<std::string, std::string>> rows_of_queue;
   RW_RETURN_IF_ERROR(impl_->engine.Scan(Table::kStoryQueue, "", "", false, [&](auto key, auto value) {
-    auto work = StoryWork::Decode(value);
-    if (!work.ok()) return damage = work.status(), false;
-    queue.emplace_back(key, std::move(work).value());
-    return queue.size() < work_max;
+    rows_of_queue.emplace_back(key, value);
+    return rows_of_queue.size() < work_max;
   }));
-  RW_RETURN_IF_ERROR(damage);
-  if (queue.empty()) return size_t{0};
+  if (rows_of_queue.empty()) return size_t{0};
+  std::vector<std::pair<std::string_view, StoryWork>> queue;
+  for (const auto& [key, value] : rows_of_queue) {
+    RW_ASSIGN_OR_RETURN(const StoryWork work, StoryWork::Decode(value));
+    queue.emplace_back(key, work);
+  }
   impl_->articles.clear();
   impl_->stories.clear();
   std::vector<std::string_view> ids;
@@ -253,7 +255,7 @@ base::Result<size_t> StoryStep::Run(size_t work_max, const Claim& leader) {
   Batch batch;
   for (const auto& [key, work] : queue) {
     RW_RETURN_IF_ERROR(impl_->DoOne(work, &batch));
-    batch.Delete(Table::kStoryQueue, key);
+    batch.Delete(Table::kStoryQueue, std::string(key));
   }
   impl_->WriteStories(&batch);
   batch.Require(leader);
