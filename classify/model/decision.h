@@ -25,7 +25,7 @@ struct Thresholds {
   std::array<float, kTargetCount> presence{};
   std::array<float, kTargetCount> polar{};  // of P(takes a side | present)
   float lean_polar = 0.5f;
-  float unsure_margin = 0.04f;  // sides closer than this are `unsure`
+  float unsure_margin = 0.02f;  // sides closer than this are `unsure`
 };
 
 inline constexpr int kUnsure = 4;

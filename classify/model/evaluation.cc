@@ -146,14 +146,15 @@ std::vector<CalibrationError> MeasureCalibration(std::span<const Judged> judged)
     const LabelledDocument& d = *j.document;
     if (d.relevant == kMasked) continue;
     relevance.push_back({j.scores.relevance, d.relevant == 1});
-    if (!d.labelled) continue;
+    if (!j.decision.relevant) continue;
     for (size_t i = 0; i < kThemeCount; ++i)
       if (d.themes[i] != kMasked) themes.push_back({j.scores.themes[i], d.themes[i] == 1});
     for (size_t t = 0; t < kTargetCount; ++t)
       if (const auto& p = j.scores.stance[t]; d.stance[t] != kMasked)
         presence.push_back({p[0] + p[1] + p[2], d.stance[t] != kAbsent});
     for (int8_t c = 0; c < 3; ++c)
-      if (d.lean != kMasked) lean.push_back({j.scores.lean[static_cast<size_t>(c)], d.lean == c});
+      if (d.lean != kMasked || d.relevant == 0)
+        lean.push_back({j.scores.relevance * j.scores.lean[static_cast<size_t>(c)], d.lean == c});
   }
   return {MeasureHead("relevance", std::move(relevance)), MeasureHead("themes", std::move(themes)),
           MeasureHead("presence", std::move(presence)), MeasureHead("lean", std::move(lean))};

@@ -49,7 +49,8 @@ struct Metrics {
 Metrics Measure(std::span<const Judged> judged);
 
 // Expected calibration error in ten equal-count bins, less its expectation if the scores were perfectly
-// calibrated (100 simulations, fixed seed); may be negative. Over relevance, themes, presence or lean.
+// calibrated (100 simulations, fixed seed); may be negative. Relevance over all documents; themes, presence
+// and lean, as probabilities of the very tag, over the documents that the model calls relevant.
 struct CalibrationError {
   std::string head;
   double ece, excess;

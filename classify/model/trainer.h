@@ -18,8 +18,8 @@ namespace racewatch::classify {
 
 struct TrainOptions {
   uint64_t seed = 1;
-  uint32_t rows_max = 20000;       // vocabulary after pruning; hits per document are the cost of tagging
-  uint32_t gate_rows_max = 4000;   // vocabulary of the relevance gate
+  uint32_t rows_max = 12000;       // vocabulary after pruning; hits per document are the cost of tagging
+  uint32_t gate_rows_max = 3000;   // vocabulary of the relevance gate
   double cost_relevance = 8.0;     // C of logistic regression by kind of head; larger fits harder
   double cost_theme = 6.0;
   double cost_presence = 6.0;
