@@ -230,6 +230,12 @@ Status KafkaSink::Flush(std::chrono::milliseconds timeout) {
                           " bytes not delivered in time");
 }
 
+void KafkaSink::InjectFatalError() {
+  std::lock_guard guard(mutex_);
+  rd_kafka_test_fatal_error(client_->handle.get(), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                            "injected by a test");
+}
+
 size_t KafkaSink::queued_bytes() const {
   std::lock_guard guard(mutex_);
   return queued_bytes_;

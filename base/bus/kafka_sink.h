@@ -42,6 +42,8 @@ class KafkaSink final : public Sink {
 
   // How often a fatal error made the sink start its client anew.
   int64_t restarts() const { return restarts_; }
+  // For tests: makes the client fail as after a fatal error of the brokers.
+  void InjectFatalError();
 
  private:
   struct InFlight;

@@ -273,14 +273,15 @@ Status KafkaSource::AssignEverything() {
 void KafkaSource::OnRebalance(rd_kafka_s* client, int event, rd_kafka_topic_partition_list_s* list,
                               void* opaque) {
   auto* self = static_cast<KafkaSource*>(opaque);
-  const bool cooperative = std::string_view(rd_kafka_rebalance_protocol(client)) == "COOPERATIVE";
   if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     self->Assign(FromList(list));
     return;
   }
   if (event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
     self->Revoke(FromList(list), rd_kafka_assignment_lost(client) != 0);
-  if (cooperative && event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+  else
+    self->Revoke(self->assignment(), true);  // the group failed: whatever we had is not ours now
+  if (self->Cooperative() && event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
     const KafkaError ignored(rd_kafka_incremental_unassign(client, list));
   else
     rd_kafka_assign(client, nullptr);
@@ -293,8 +294,7 @@ void KafkaSource::Assign(const Partitions& partitions) {
     for (const auto& [where, offset] : start) positions_[where] = std::max<int64_t>(0, offset);
   }
   const KafkaPartitions list = ToList(start);
-  if (!options_.group.empty() &&
-      std::string_view(rd_kafka_rebalance_protocol(client_->get())) == "COOPERATIVE")
+  if (Cooperative())
     const KafkaError ignored(rd_kafka_incremental_assign(client_->get(), list.get()));
   else
     rd_kafka_assign(client_->get(), list.get());
@@ -341,9 +341,35 @@ int64_t KafkaSource::StayInRange(const TopicPartition& where, int64_t offset) {
   return range->start;
 }
 
+// librdkafka has stopped this partition and refuses to seek in it: it must be assigned anew.
 void KafkaSource::RestartAtBeginning(const TopicPartition& where) {
-  const KafkaTopic topic(rd_kafka_topic_new(client_->get(), where.topic.c_str(), nullptr));
-  rd_kafka_seek(topic.get(), where.partition, RD_KAFKA_OFFSET_BEGINNING, kAskMs);
+  const Result<OffsetRange> range = Range(where);
+  const int64_t start = range.ok() ? range->start : RD_KAFKA_OFFSET_BEGINNING;
+  std::map<TopicPartition, int64_t> anew;
+  {
+    std::lock_guard guard(mutex_);
+    positions_[where] = std::max<int64_t>(0, start);
+    anew = positions_;
+  }
+  anew[where] = start;
+  if (Cooperative()) {
+    const KafkaError unassigned(
+        rd_kafka_incremental_unassign(client_->get(), ToList(Partitions{where}).get()));
+    const KafkaError assigned(rd_kafka_incremental_assign(
+        client_->get(), ToList(std::map<TopicPartition, int64_t>{{where, start}}).get()));
+    stopped_.erase(where);
+    return;
+  }
+  // Eager: only the whole assignment can be replaced. What is held will be fetched again.
+  held_.clear();
+  held_bytes_.clear();
+  stopped_.clear();
+  rd_kafka_assign(client_->get(), ToList(anew).get());
+}
+
+bool KafkaSource::Cooperative() const {
+  return !options_.group.empty() &&
+         std::string_view(rd_kafka_rebalance_protocol(client_->get())) == "COOPERATIVE";
 }
 
 void KafkaSource::Revoke(const Partitions& partitions, bool lost) {

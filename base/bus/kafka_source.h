@@ -70,6 +70,7 @@ class KafkaSource final : public Source {
   std::map<TopicPartition, int64_t> CommittedPositions(const Partitions& partitions);
   int64_t StayInRange(const TopicPartition& where, int64_t offset);
   void RestartAtBeginning(const TopicPartition& where);
+  bool Cooperative() const;  // how the group rebalances
 
   // One message from librdkafka: appended to `records`, held back, or an error. False: nothing
   // there.
