@@ -127,7 +127,7 @@ EmbeddedDb::~EmbeddedDb() {
 
 Status EmbeddedDb::Open(const std::string& dir, size_t memtable_bytes, size_t cache_bytes) {
   RW_RETURN_IF_ERROR(CheckNotHalfGone(dir));
-  RW_RETURN_IF_ERROR(CheckWalTail(dir));
+  RW_RETURN_IF_ERROR(CheckWals(dir));
   const auto cache = rocksdb::NewLRUCache(cache_bytes);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, FamilyOptions(memtable_bytes / 8, cache)},

@@ -11,6 +11,8 @@ namespace {
 
 constexpr size_t kBlockBytes = 32768;
 constexpr size_t kHeaderBytes = 7;  // checksum 4, length 2, type 1; little-endian
+constexpr unsigned char kTypeMax =
+    4;  // full, first, middle, last; we use neither recycling nor compression
 constexpr uint32_t kMaskDelta = 0xa282ead8;
 
 constexpr std::array<uint32_t, 256> CrcTable() {
@@ -54,11 +56,12 @@ uint32_t Crc32c(std::string_view data, uint32_t crc) {
   return ~crc;
 }
 
-bool WalBlockTailIsSound(std::string_view block) {
+bool WalBlockIsSound(std::string_view block) {
   while (block.size() >= kHeaderBytes) {
     const size_t length = Little(block, 4, 2);
     const bool empty = length == 0 && block[6] == 0;  // preallocated space
     if (empty) return true;
+    if (static_cast<unsigned char>(block[6]) > kTypeMax) return false;
     if (kHeaderBytes + length > block.size()) return !CompleteAtSomeLength(block);
     block.remove_prefix(kHeaderBytes + length);
   }
@@ -67,26 +70,24 @@ bool WalBlockTailIsSound(std::string_view block) {
 
 namespace {
 
-Status CheckTailOf(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (error || size == 0) return Status::Ok();
-  const auto start = (size - 1) / kBlockBytes * kBlockBytes;
-  std::string block(size - start, '\0');
+Status CheckWal(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(start));
-  if (!file.read(block.data(), static_cast<std::streamsize>(block.size())))
-    return Unavailable("embedded log: read " + path.string() + " failed");
-  if (WalBlockTailIsSound(block)) return Status::Ok();
-  return DataLoss("embedded log: " + path.string() + ": the last record is damaged");
+  std::string block(kBlockBytes, '\0');
+  while (file) {
+    file.read(block.data(), kBlockBytes);
+    if (!WalBlockIsSound({block.data(), static_cast<size_t>(file.gcount())}))
+      return DataLoss("embedded log: " + path.string() + ": a record is damaged");
+  }
+  if (!file.eof()) return Unavailable("embedded log: read " + path.string() + " failed");
+  return Status::Ok();
 }
 
 }  // namespace
 
-Status CheckWalTail(const std::string& dir) {
+Status CheckWals(const std::string& dir) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(dir, error))
-    if (entry.path().extension() == ".log") RW_RETURN_IF_ERROR(CheckTailOf(entry.path()));
+    if (entry.path().extension() == ".log") RW_RETURN_IF_ERROR(CheckWal(entry.path()));
   return Status::Ok();
 }
 

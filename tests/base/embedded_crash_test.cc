@@ -144,6 +144,7 @@ class DamagedLog : public ::testing::Test {
     ASSERT_TRUE(log.ok()) << log.status().ToString();
     EmbeddedSink sink(**log);
     for (int batch = 0; batch < 20; ++batch) {
+      last_batch_at_ = fs::file_size(LargestWal(dir_.path()));
       for (int i = 0; i < 3; ++i) {
         Record record;
         record.topic = kTaggedTopic;
@@ -169,6 +170,7 @@ class DamagedLog : public ::testing::Test {
   }
   SystemClock clock_;
   TempDir dir_, pristine_, work_;
+  size_t last_batch_at_ = 0;  // in the write-ahead log
 };
 
 TEST_F(DamagedLog, ATornTailLosesOnlyTheTail) {
@@ -212,6 +214,33 @@ TEST_F(DamagedLog, AFlippedBitInTheWriteAheadLogIsDetected) {
                                   << " went unnoticed";
   }
   EXPECT_GT(detected, 140);
+}
+
+// RocksDB itself takes a length that runs past the end of the file for a torn tail, and drops the
+// record.
+TEST_F(DamagedLog, AFlippedBitInTheHeaderOfTheLastRecordIsNotTakenForATornTail) {
+  const std::string bytes = Slurp(LargestWal(pristine_.path()));
+  for (size_t at = last_batch_at_; at < last_batch_at_ + 7; ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      Restore(work_.path());
+      std::string flipped = bytes;
+      flipped[at] = static_cast<char>(flipped[at] ^ 1 << bit);
+      Spill(LargestWal(work_.path()), flipped);
+      const auto log = Open(work_.path(), clock_);
+      EXPECT_EQ(log.status().code(), Code::kDataLoss)
+          << "byte " << at - last_batch_at_ << ", bit " << bit;
+    }
+  }
+}
+
+// So it does with a record of a recycled log, in the middle of ours.
+TEST_F(DamagedLog, AFlippedRecordTypeInTheMiddleDoesNotEndTheLog) {
+  std::string bytes = Slurp(LargestWal(pristine_.path()));
+  constexpr size_t kTypeAt = 6;  // of the first record
+  bytes[kTypeAt] = static_cast<char>(bytes[kTypeAt] ^ 4);
+  Restore(work_.path());
+  Spill(LargestWal(work_.path()), bytes);
+  EXPECT_EQ(Open(work_.path(), clock_).status().code(), Code::kDataLoss);
 }
 
 TEST_F(DamagedLog, AFlippedBitInATableIsDetected) {

@@ -99,7 +99,7 @@ void RawRocksDbBatches(benchmark::State& state) {
   for (auto _ : state) {
     rocksdb::WriteBatch batch;
     for (int i = 0; i < kBatch; ++i) {
-      char key[17];
+      char key[24];
       std::snprintf(key, sizeof key, "%016lld", static_cast<long long>(sent + i));
       (void)batch.Put(key, Values()[static_cast<size_t>(sent + i) % Values().size()]);
     }
