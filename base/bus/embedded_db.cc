@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_partitioner.h>
@@ -117,6 +118,8 @@ Result<FolderLock> FolderLock::Take(const std::string& dir) {
     return FailedPrecondition("embedded log " + dir + ": folder is in use by another process");
   return lock;
 }
+
+EmbeddedDb::EmbeddedDb() = default;
 
 EmbeddedDb::~EmbeddedDb() {
   if (!db_) return;

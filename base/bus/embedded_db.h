@@ -3,8 +3,6 @@
 // RocksDB. Thread-safe as RocksDB is. Closed by the destructor.
 #pragma once
 
-#include <rocksdb/db.h>
-
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -12,6 +10,12 @@
 #include <utility>
 
 #include "base/status.h"
+
+namespace rocksdb {
+class DB;
+class ColumnFamilyHandle;
+class Status;
+}  // namespace rocksdb
 
 namespace racewatch::base {
 
@@ -32,7 +36,7 @@ class FolderLock {
 
 class EmbeddedDb {
  public:
-  EmbeddedDb() = default;
+  EmbeddedDb();
   ~EmbeddedDb();
   EmbeddedDb(const EmbeddedDb&) = delete;
   EmbeddedDb& operator=(const EmbeddedDb&) = delete;

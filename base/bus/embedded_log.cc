@@ -1,5 +1,6 @@
 #include "base/bus/embedded_log.h"
 
+#include <rocksdb/db.h>
 #include <rocksdb/iterator.h>
 #include <rocksdb/write_batch.h>
 

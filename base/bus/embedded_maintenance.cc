@@ -1,4 +1,5 @@
 #include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
 #include <rocksdb/iterator.h>
 #include <rocksdb/write_batch.h>
 
