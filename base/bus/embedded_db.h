@@ -1,6 +1,6 @@
 // The RocksDB database behind the embedded log: its options, the lock on its folder, and RocksDB's
-// errors as our Status. Internal to the embedded log: the only header of this folder that shows
-// RocksDB. Thread-safe as RocksDB is. Closed by the destructor.
+// errors as our Status. Internal to the embedded log. Thread-safe as RocksDB is; closed by
+// the destructor. RocksDB's own headers stay in the .cc files.
 #pragma once
 
 #include <cstddef>
