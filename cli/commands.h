@@ -8,6 +8,7 @@
 namespace racewatch::cli {
 
 // Each is defined in the file of its name, X_command.cc.
+int RunUp(int argc, char** argv);
 int RunIngest(int argc, char** argv);
 int RunTagger(int argc, char** argv);
 int RunFeeds(int argc, char** argv);
@@ -18,6 +19,7 @@ int RunDigest(int argc, char** argv);
 int RunParse(int argc, char** argv);
 int RunExtract(int argc, char** argv);
 int RunClassifier(int argc, char** argv);
+int RunStore(int argc, char** argv);
 int RunTag(int argc, char** argv);
 int RunEval(int argc, char** argv);
 int RunTrain(int argc, char** argv);
@@ -27,6 +29,7 @@ int RunDedup(int argc, char** argv);
 int RunTopics(int argc, char** argv);
 
 inline constexpr auto kCommands = std::to_array<Command>({
+    {"up", "Run every role in one process; --demo replays the demo week", RunUp},
     {"ingest", "Fetch feeds and pages, stream articles into Kafka", RunIngest},
     {"feeds", "List, show and probe feeds", RunFeeds},
     {"trends", "Show the counts of a running store", RunTrends},
@@ -37,6 +40,7 @@ inline constexpr auto kCommands = std::to_array<Command>({
     {"extract", "Read the article of one HTML page into JSON", RunExtract},
     {"classifier", "Serve the classifier over gRPC", RunClassifier},
     {"tagger", "Stream articles through a classifier", RunTagger},
+    {"store", "Count exactly, serve trends, send alerts", RunStore},
     {"tag", "Tag documents by relevance, theme, stance and lean", RunTag},
     {"eval", "Score a model on labelled texts", RunEval},
     {"train", "Train a model from labelled texts", RunTrain},
