@@ -228,7 +228,7 @@ int RunDemo(const UpFlags& flags, v1::UpConfig config) {
   });
   DemoDriver::Options options;
   options.start_ms = week.start_ms();
-  options.end_ms = week.end_ms();
+  options.end_ms = week.end_ms() + 3600'000;  // past the watermark of the last alert steps
   options.speed = flags.speed >= 0 ? flags.speed : (flags.once ? 0 : 2000);
   std::string summary;
   DemoDriver driver(options, clock, [&pipeline] { return pipeline.Idle(); }, [&] {

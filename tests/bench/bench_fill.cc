@@ -52,7 +52,8 @@ racewatch::v1::Article MakeArticle(size_t number, const Sentences& sentences, st
   const auto pick = [&]() -> const std::string& { return pool[random() % pool.size()]; };
   racewatch::v1::Article article;
   char id[33];
-  std::snprintf(id, sizeof id, "%016zx%016zx", number * 0x9E3779B97F4A7C15ull, number);
+  std::snprintf(id, sizeof id, "%016llx%016llx", static_cast<unsigned long long>(number) * 0x9E3779B97F4A7C15ull,
+                static_cast<unsigned long long>(number));
   article.set_id(id);
   article.set_id_rule(1);
   article.set_url("https://site" + std::to_string(number % 40) + ".example/" + id);
