@@ -164,7 +164,7 @@ class PipelineTest : public testing::Test {
             {"--grpc", "127.0.0.1:" + std::to_string(store_port_), "--state", (work_ / "store").string()});
     std::string feeds;
     for (size_t i = 0; i < kFeeds; ++i) feeds += "feeds { url: \"" + site_->Url(i) + "\" interval_s: 1 }\n";
-    AddRole("ingest", bus + "allow_private_addresses: true fetch_pages: false host_spacing_ms: 1\n" + feeds,
+    AddRole("ingest", bus + "allow_private_addresses: true fetch_pages: false host_spacing_ms: 1 summary_chars_max: 1\n" + feeds,
             {"--state", (work_ / "ingest").string()});
     for (Role& role : roles_) Start(role);
     stub_ = v1::StoreService::NewStub(
