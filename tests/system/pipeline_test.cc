@@ -38,7 +38,7 @@ constexpr size_t kRounds = 20;
 constexpr size_t kFeeds = 6;
 constexpr size_t kEditions = 8;  // variants of each demo article
 constexpr char kAlertTheme[] = "chips_compute";
-constexpr int kAlertOpen = 100;
+constexpr int kAlertOpen = 30;
 
 const std::string kBinary = RACEWATCH_BINARY_DIR "/racewatch";
 
@@ -152,16 +152,24 @@ class PipelineTest : public testing::Test {
     roles_.push_back(std::move(role));
   }
 
+  // The store with one threshold rule, on the state folder of this name.
+  std::vector<std::string> StoreArgv(const std::string& state, int open) {
+    const std::string config =
+        "bus { kafka { bootstrap_servers: \"" + broker_ + "\" } }\nrules { name: \"chips\" threshold { window_s: 3600 open: " +
+        std::to_string(open) + " } series { dimension: \"theme\" theme: \"" + kAlertTheme +
+        "\" } publishers_min: 2 coverage_min: 0.01 }\n";
+    return {kBinary, "store", "--http", "127.0.0.1:" + std::to_string(Find("store").http), "--grpc",
+            "127.0.0.1:" + std::to_string(store_port_), "--config", Write(state + ".txtpb", config), "--state", (work_ / state).string()};
+  }
+
   void StartRoles() {
     const std::string bus = "bus { kafka { bootstrap_servers: \"" + broker_ + "\" session_timeout_ms: 6000 } }\n";
     classifier_port_ = FreePort();
     store_port_ = FreePort();
     AddRole("classifier", "", {"--grpc", "127.0.0.1:" + std::to_string(classifier_port_)});
     AddRole("tagger", bus + "classifier: \"127.0.0.1:" + std::to_string(classifier_port_) + "\"\n", {});
-    AddRole("store",
-            bus + "rules { name: \"chips\" threshold { window_s: 3600 open: " + std::to_string(kAlertOpen) +
-                " } series { dimension: \"theme\" theme: \"" + kAlertTheme + "\" } publishers_min: 2 coverage_min: 0.01 }\n",
-            {"--grpc", "127.0.0.1:" + std::to_string(store_port_), "--state", (work_ / "store").string()});
+    AddRole("store", "", {});
+    Find("store").argv = StoreArgv("store", 1'000'000);
     std::string feeds;
     for (size_t i = 0; i < kFeeds; ++i) feeds += "feeds { url: \"" + site_->Url(i) + "\" interval_s: 1 }\n";
     AddRole("ingest", bus + "allow_private_addresses: true fetch_pages: false host_spacing_ms: 1 summary_chars_max: 1\n" + feeds,
@@ -315,6 +323,27 @@ class PipelineTest : public testing::Test {
     return "never";
   }
 
+  // The alert topic holds the one alert expected, opened once, however often the store died.
+  void CheckAlerts(const std::string& expected_alert) {
+    ASSERT_NE(expected_alert, "never") << "the plan holds too few articles on " << kAlertTheme;
+    Await("an alert", [&] { return !ReadTopic(base::kAlertsTopic).empty(); });
+    std::map<std::string, std::set<std::string>> alerts;  // id → ce_ids
+    int opened = 0;
+    for (const auto& record : ReadTopic(base::kAlertsTopic)) {
+      const auto alert = nlohmann::json::parse(record.value);
+      EXPECT_EQ(record.key, std::string("chips|theme=") + kAlertTheme);
+      ASSERT_NE(record.FindHeader("ce_id"), nullptr);
+      EXPECT_EQ(*record.FindHeader("ce_id"), alert.at("id").get<std::string>() + "/" + std::to_string(alert.at("sequence").get<int>()));
+      EXPECT_GE(alert.at("evidence").size(), 1u);
+      const bool repeated = !alerts[alert.at("id")].insert(*record.FindHeader("ce_id")).second;
+      opened += alert.at("state") == "open" && !repeated;
+    }
+    ASSERT_EQ(alerts.size(), 1u);
+    EXPECT_EQ(alerts.begin()->first, expected_alert);
+    EXPECT_EQ(opened, 1);
+    std::cout << "alert " << expected_alert << " opened once, " << alerts.begin()->second.size() << " states sent\n";
+  }
+
   fs::path work_;
   std::string broker_;
   std::unique_ptr<FeedSite> site_;
@@ -413,24 +442,6 @@ TEST_F(PipelineTest, CountsEveryArticleOnceWhileEveryRoleIsKilled) {
   EXPECT_TRUE(dead.empty());
   EXPECT_EQ(static_cast<double>(in.size()), Counted());
 
-  // The alert topic holds the one alert expected, opened once, however often the store died.
-  std::map<std::string, std::set<std::string>> alerts;  // id → ce_ids
-  int opened = 0;
-  for (const auto& record : ReadTopic(base::kAlertsTopic)) {
-    const auto alert = nlohmann::json::parse(record.value);
-    EXPECT_EQ(record.key, std::string("chips|theme=") + kAlertTheme);
-    ASSERT_NE(record.FindHeader("ce_id"), nullptr);
-    EXPECT_EQ(*record.FindHeader("ce_id"), alert.at("id").get<std::string>() + "/" + std::to_string(alert.at("sequence").get<int>()));
-    EXPECT_GE(alert.at("evidence").size(), 1u);
-    const bool repeated = !alerts[alert.at("id")].insert(*record.FindHeader("ce_id")).second;
-    opened += alert.at("state") == "open" && !repeated;
-  }
-  const std::string expected_alert = ExpectedAlertId(plan, start_s);
-  ASSERT_EQ(alerts.size(), 1u);
-  EXPECT_EQ(alerts.begin()->first, expected_alert);
-  EXPECT_EQ(opened, 1);
-  std::cout << "alert " << expected_alert << " opened once, " << alerts.begin()->second.size() << " states sent\n";
-
   // in = out + dropped, per stage and process life.
   for (const char* name : {"tagger", "store", "ingest"}) {
     Role& role = Find(name);
@@ -444,6 +455,25 @@ TEST_F(PipelineTest, CountsEveryArticleOnceWhileEveryRoleIsKilled) {
     EXPECT_EQ(received, sent + dropped) << name << ": received " << received << ", sent " << sent << ", dropped " << dropped;
     std::cout << name << ": in " << received << " = out " << sent << " + dropped " << dropped << "\n";
   }
+
+  // A second store with a rule, on the same topics: it dies in mid-batch too, ends with the same digest, and sends the
+  // one alert that labels and times ask for, once. Alert steps follow the clock, so this store must read everything
+  // before its first step: the first one decided its steps while the articles were still coming.
+  std::string first_digest;
+  ASSERT_EQ(RunToEnd({kBinary, "digest", "--server", "127.0.0.1:" + std::to_string(Find("store").http)}, &first_digest), 0);
+  EXPECT_EQ(Find("store").process->Stop(), 0);
+  Find("store").argv = StoreArgv("replay", kAlertOpen);
+  Start(Find("store"));
+  KillInMidBatch("store", 0);
+  Await("the replay", [&] { return Counted() == published; });
+  std::string second_digest;
+  Await("the digest of the replay", [&] {
+    second_digest.clear();
+    RunToEnd({kBinary, "digest", "--server", "127.0.0.1:" + std::to_string(Find("store").http)}, &second_digest);
+    return second_digest == first_digest;
+  });
+  std::cout << "replay: the same digest\n";
+  CheckAlerts(ExpectedAlertId(plan, start_s));
 }
 
 }  // namespace
