@@ -266,7 +266,7 @@ void StoreLoop::Impl::Settle(base::UnixMs now) {
   base::UnixMs reached = now;
   for (const auto& [where, lag] : source.Lag()) {
     metrics.Lag(where, lag, newest.contains(where) ? (now - newest[where]) / 1000.0 : 0);
-    if (!lag || *lag == 0) continue;
+    if (lag && *lag == 0) continue;  // unknown, as at the start over Kafka, is not caught up
     reached = std::min(reached, newest.contains(where) ? newest[where] : 0);
   }
   settled_ms = std::max(settled_ms, reached);
