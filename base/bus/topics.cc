@@ -12,6 +12,7 @@ const std::vector<TopicSpec>& AllTopics() {
       {kRetagTopic, 8, 30 * kDayMs, false, true, 0},
       {kAlertsTopic, 1, 90 * kDayMs, true, true, 7 * kDayMs},
       {kDeadLetterTopic, 4, 90 * kDayMs, false, true, 0},
+      {kFeedsTopic, 16, 180 * kDayMs, true, true, 0},
   };
   return kTopics;
 }

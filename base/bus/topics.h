@@ -15,6 +15,8 @@ inline constexpr std::string_view kTaggedBackfillTopic = "racewatch.tagged-backf
 inline constexpr std::string_view kRetagTopic = "racewatch.retag.v1";
 inline constexpr std::string_view kAlertsTopic = "racewatch.alerts.v1";
 inline constexpr std::string_view kDeadLetterTopic = "racewatch.dlq.v1";
+// What several ingest processes share: states of feeds, seen marks (ingest/feed_share.h).
+inline constexpr std::string_view kFeedsTopic = "racewatch.feeds.v1";
 
 struct TopicSpec {
   std::string_view name;
