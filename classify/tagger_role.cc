@@ -10,6 +10,7 @@
 #include <random>
 #include <thread>
 
+#include "base/bus/bus_metrics.h"
 #include "base/bus/dead_letter.h"
 #include "base/config.h"
 #include "base/metrics.h"
@@ -70,9 +71,8 @@ void ValidateTaggerConfig(const v1::TaggerConfig& config, base::Problems* proble
 }
 
 struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
-  Impl(const v1::TaggerConfig& c, ClassifierClient& cl, base::Sink& s, base::Clock& k, prometheus::Registry& registry,
-       base::Log& l)
-      : config(c), client(cl), sink(s), clock(k), log(l), metrics(registry, "tagger") {}
+  Impl(const v1::TaggerConfig& c, ClassifierClient& cl, base::Sink& s, base::Clock& k, prometheus::Registry& r, base::Log& l)
+      : config(c), client(cl), sink(s), clock(k), log(l), registry(r), metrics(r, "tagger"), sink_metrics(r, "tagger") {}
 
   // --- the loop thread ---
   void Loop(std::stop_token stop);
@@ -105,7 +105,10 @@ struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
   base::Sink& sink;
   base::Clock& clock;
   base::Log& log;
+  prometheus::Registry& registry;
   base::StageMetrics metrics;
+  base::SinkMetrics sink_metrics;
+  std::unique_ptr<base::SourceMetrics> source_metrics;
   base::Source* source = nullptr;
   std::function<void(base::Status)> on_fatal;
 
@@ -130,6 +133,7 @@ struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
 void TaggerRole::Impl::Loop(std::stop_token stop) {
   while (!stop.stop_requested()) {
     metrics.Heartbeat();
+    sink_metrics.Observe(sink);
     SendParked();
     PollOnce();
     Pack();
@@ -162,6 +166,7 @@ void TaggerRole::Impl::PollOnce() {
     changed.wait_for(lock, milliseconds(100));
     return;
   }
+  source_metrics->Observe(*source, *records, clock.NowMs());
   if (records->empty()) {
     const auto lag = source->Lag();
     const bool none = std::all_of(lag.begin(), lag.end(), [](const auto& entry) { return entry.second == 0; });
@@ -416,7 +421,10 @@ TaggerRole::TaggerRole(const v1::TaggerConfig& config, ClassifierClient& client,
 
 TaggerRole::~TaggerRole() { (void)Stop(milliseconds(0)); }
 
-void TaggerRole::SetSource(base::Source& source) { impl_->source = &source; }
+void TaggerRole::SetSource(base::Source& source, const std::string& group) {
+  impl_->source = &source;
+  impl_->source_metrics = std::make_unique<base::SourceMetrics>(impl_->registry, group);
+}
 void TaggerRole::OnFatal(std::function<void(base::Status)> callback) { impl_->on_fatal = std::move(callback); }
 
 base::Status TaggerRole::Start() {

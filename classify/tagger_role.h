@@ -48,7 +48,8 @@ class TaggerRole final : public base::Component, public base::AssignmentListener
   ~TaggerRole() override;
 
   // Before Start. The source is made with this object as its listener; Stop comes before the source goes.
-  void SetSource(base::Source& source);
+  // `group` names its consumer group in the lag metrics.
+  void SetSource(base::Source& source, const std::string& group);
   // Called once with the reason when the loop cannot go on (the source was fenced).
   void OnFatal(std::function<void(base::Status)> callback);
 

@@ -27,6 +27,8 @@ int RunExplain(int argc, char** argv);
 int RunModel(int argc, char** argv);
 int RunDedup(int argc, char** argv);
 int RunTopics(int argc, char** argv);
+int RunDlq(int argc, char** argv);
+int RunConfig(int argc, char** argv);
 
 inline constexpr auto kCommands = std::to_array<Command>({
     {"up", "Run every role in one process; --demo replays the demo week", RunUp},
@@ -47,6 +49,8 @@ inline constexpr auto kCommands = std::to_array<Command>({
     {"explain", "Show why a document gets its labels", RunExplain},
     {"dedup", "Group articles that tell one story", RunDedup},
     {"topics", "Make or verify the topics on a Kafka cluster", RunTopics},
+    {"dlq", "List, show and requeue dead letters", RunDlq},
+    {"config", "Check configurations without starting anything", RunConfig},
     {"model", "Show the model card", RunModel},
 });
 

@@ -26,20 +26,12 @@ std::string Escape(const std::string& text) {
   return out;
 }
 
-}  // namespace
-
-base::Result<std::string> AskStore(const std::string& server, const std::string& path, const Parameters& parameters) {
+// The body of 200, or what went wrong in words of the server.
+base::Result<std::string> Call(const std::string& server, base::HttpCall call) {
   base::HttpClient::Options options;
   options.allow_private_addresses = true;  // the operator's own process
   base::HttpClient client(options);
-  base::HttpCall call;
-  call.url = "http://" + server + "/api/v1/" + path;
-  char separator = '?';
-  for (const auto& [name, value] : parameters) {
-    if (value.empty()) continue;
-    call.url += separator + name + "=" + Escape(value);
-    separator = '&';
-  }
+  call.url = "http://" + server + "/api/v1/" + call.url;
   call.body_bytes_max = 1u << 30;
   call.redirects_max = 0;
   std::optional<base::HttpReply> reply;
@@ -52,7 +44,31 @@ base::Result<std::string> AskStore(const std::string& server, const std::string&
                                                                           : "HTTP " + std::to_string(reply->http_status);
   if (reply->http_status == 400) return base::InvalidArgument(why);
   if (reply->http_status == 404 && error.is_object()) return base::NotFound(why);
-  return base::Unavailable("server " + server + ": " + why + (reply->http_status == 404 ? " (does it run a store?)" : ""));
+  return base::Unavailable("server " + server + ": " + why + (reply->http_status == 404 ? " (does that process serve it?)" : ""));
+}
+
+}  // namespace
+
+base::Result<std::string> AskStore(const std::string& server, const std::string& path, const Parameters& parameters) {
+  base::HttpCall call;
+  call.url = path;
+  char separator = '?';
+  for (const auto& [name, value] : parameters) {
+    if (value.empty()) continue;
+    call.url += separator + name + "=" + Escape(value);
+    separator = '&';
+  }
+  return Call(server, std::move(call));
+}
+
+base::Result<std::string> TellStore(const std::string& server, const std::string& path, const std::string& json) {
+  base::HttpCall call;
+  call.method = "POST";
+  call.url = path;
+  call.headers.emplace_back("Content-Type", "application/json");
+  call.body = json;
+  call.timeout = std::chrono::minutes(3);
+  return Call(server, std::move(call));
 }
 
 std::string Text(const Json& object, const char* member) {

@@ -40,7 +40,7 @@ int RunTagger(int argc, char** argv) {
   options.listener = &role;
   auto source = (*bus)->MakeSource(options);
   if (!source.ok()) return Fail(kExitConfig, source.status().message());
-  role.SetSource(**source);
+  role.SetSource(**source, options.group);
   process.http().SetReadiness([&role] { return role.NotReady(); });
   SinkCloser sink_closer(**sink);
   SourceCloser source_closer(**source);

@@ -12,6 +12,7 @@
 #include "classify/tagger_role.h"
 #include "cli/bus.h"
 #include "cli/commands.h"
+#include "cli/dead_letters.h"
 #include "cli/demo_driver.h"
 #include "cli/demo_server.h"
 #include "cli/demo_week.h"
@@ -94,6 +95,8 @@ struct Pipeline {
   base::Status Make() {
     RW_RETURN_IF_ERROR(classifier.Load());
     RW_ASSIGN_OR_RETURN(bus, Bus::Open(config_.bus(), "up", state_ + "/log", clock_, process_.log()));
+    dead_letters = std::make_unique<DeadLetters>(*bus);
+    dead_letters->ServeOn(process_.http());
     RW_ASSIGN_OR_RETURN(tagger_sink, bus->MakeSink());
     RW_ASSIGN_OR_RETURN(ingest_sink, bus->MakeSink());
     RW_ASSIGN_OR_RETURN(store_sink, bus->MakeSink());
@@ -116,7 +119,7 @@ struct Pipeline {
     tagger_options.group = bus->Group("tagger");
     tagger_options.listener = tagger.get();
     RW_ASSIGN_OR_RETURN(tagger_source, bus->MakeSource(tagger_options));
-    tagger->SetSource(*tagger_source);
+    tagger->SetSource(*tagger_source, tagger_options.group);
 
     ingest = std::make_unique<ingest::IngestRole>(config_.ingest(), *ingest_sink, clock_, process_.registry(), process_.log(),
                                                   process_.http(), state_ + "/ingest");
@@ -157,6 +160,7 @@ struct Pipeline {
   base::GrpcServer server;
   InProcessClassifier client;
   std::unique_ptr<Bus> bus;
+  std::unique_ptr<DeadLetters> dead_letters;
   std::unique_ptr<base::Sink> tagger_sink, ingest_sink, store_sink;
   std::unique_ptr<store::StoreRole> store;
   std::unique_ptr<base::Source> store_source;

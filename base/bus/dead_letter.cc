@@ -48,4 +48,19 @@ Record MakeDeadLetter(const Record& original, std::string_view stage, std::strin
   return letter;
 }
 
+Result<Record> OriginalOf(const Record& letter) {
+  const std::string* topic = letter.FindHeader("dlq.topic");
+  if (topic == nullptr || topic->empty()) return InvalidArgument("dead letter: no header dlq.topic");
+  if (const std::string* bytes = letter.FindHeader("dlq.original_bytes"))
+    return FailedPrecondition("dead letter: only " + std::to_string(letter.value.size()) + " of " + *bytes + " bytes were kept");
+  Record original;
+  original.topic = *topic;
+  original.key = letter.key;
+  original.value = letter.value;
+  original.tombstone = letter.tombstone;
+  for (const Header& header : letter.headers)
+    if (!header.name.starts_with("dlq.")) original.headers.push_back(header);
+  return original;
+}
+
 }  // namespace racewatch::base

@@ -1,6 +1,6 @@
 // One news page as ExtractPage found it: what the ingest role adds to a feed item that carries only a
 // summary, and what `racewatch extract` prints. Plain values, all strings are valid UTF-8 and owned.
-// An absent value is an empty string or an empty optional; nothing is guessed to fill a gap.
+// An absent value is an empty string or an empty optional.
 #pragma once
 
 #include <cstddef>

@@ -94,7 +94,7 @@ class TaggerRoleTest : public testing::Test {
     options.group = "tagger";
     options.listener = tagger_.get();
     source_ = std::make_unique<fakes::FakeSource>(log_, options);
-    tagger_->SetSource(*source_);
+    tagger_->SetSource(*source_, options.group);
     ASSERT_TRUE(tagger_->Start().ok());
   }
 
@@ -144,6 +144,29 @@ TEST_F(TaggerRoleTest, TagsEveryArticleOnceAndCommitsBehindDelivery) {
   ASSERT_TRUE(tagged.ParseFromString(log_.Records(std::string(base::kTaggedTopic)).front().value));
   EXPECT_EQ(tagged.tags().model_version(), "test");
   EXPECT_EQ(tagged.tagged_at().seconds(), clock_.NowMs() / 1000);
+}
+
+TEST_F(TaggerRoleTest, ShowsHowFarItIsBehindAndWhatWaitsForItsDelivery) {
+  const auto gauges = [this](const std::string& name) {
+    std::vector<double> values;
+    for (const auto& family : registry_.Collect())
+      for (const auto& metric : family.metric)
+        if (family.name == name) values.push_back(metric.gauge.value);
+    return values;
+  };
+  sink_.Cork();
+  for (int n = 0; n < 10; ++n) Publish(n);
+  Start();
+  Await([&] {
+    const auto bytes = gauges("racewatch_sink_queue_bytes");
+    return bytes.size() == 1 && bytes[0] > 0;
+  });
+  sink_.Uncork();
+  Await([&] { return gauges("racewatch_sink_queue_bytes") == std::vector<double>{0}; });
+  Await([&] {
+    const auto behind = gauges("racewatch_lag_messages");
+    return behind.size() == 4 && std::count(behind.begin(), behind.end(), 0) == 4;  // two topics of two partitions
+  });
 }
 
 TEST_F(TaggerRoleTest, KeepsBackfillInItsLane) {
