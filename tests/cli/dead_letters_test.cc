@@ -61,7 +61,8 @@ class DeadLettersTest : public testing::Test {
     return source->Poll({}, milliseconds(0)).value();
   }
 
-  const std::string dir_ = testing::TempDir() + "dead_letters_test";
+  // One per test: they run as processes side by side.
+  const std::string dir_ = testing::TempDir() + "dead_letters_" + testing::UnitTest::GetInstance()->current_test_info()->name();
   base::SystemClock clock_;
   base::Log log_{{false, base::LogLevel::kError, "test"}};
   std::unique_ptr<Bus> bus_;
