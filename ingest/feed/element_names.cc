@@ -45,6 +45,7 @@ constexpr std::array kUris = {
     KnownUri{"http://www.w3.org/1999/02/22-rdf-syntax-ns", Ns::kRdf},
     KnownUri{"http://www.w3.org/xml/1998/namespace", Ns::kXml},
     KnownUri{"http://rssnamespace.org/feedburner/ext/1.0", Ns::kFeedburner},
+    KnownUri{"http://purl.org/atompub/tombstones/1.0", Ns::kTombstones},
 };
 
 struct KnownPrefix {
@@ -59,6 +60,7 @@ constexpr std::array kPrefixes = {
     KnownPrefix{"xml", Ns::kXml},         KnownPrefix{"atom", Ns::kCore},
     KnownPrefix{"atom10", Ns::kCore},     KnownPrefix{"a10", Ns::kCore},
     KnownPrefix{"rss", Ns::kCore},        KnownPrefix{"feedburner", Ns::kFeedburner},
+    KnownPrefix{"at", Ns::kTombstones},
 };
 
 struct KnownElement {
@@ -145,6 +147,7 @@ constexpr std::array kElements = {
     KnownElement{Ns::kCore, "hour", Tag::kHour},
     KnownElement{Ns::kCore, "skipdays", Tag::kSkipDays},
     KnownElement{Ns::kCore, "day", Tag::kDay},
+    KnownElement{Ns::kTombstones, "deleted-entry", Tag::kDeletedEntry},
 };
 
 constexpr uint32_t HashName(Ns ns, std::string_view local) {

@@ -24,6 +24,7 @@ enum class Ns : uint8_t {
   kRdf,
   kXml,
   kFeedburner,
+  kTombstones,
   kOther,
 };
 
@@ -72,6 +73,7 @@ enum class Tag : uint8_t {
   kSkipDays,
   kDay,
   kManagingEditor,
+  kDeletedEntry,
 };
 
 // The namespace a URI stands for.

@@ -32,6 +32,16 @@ std::string_view FeedFormatName(FeedFormat format) {
       return "json10";
     case FeedFormat::kJson11:
       return "json11";
+    case FeedFormat::kSitemap:
+      return "sitemap";
+    case FeedFormat::kSitemapIndex:
+      return "sitemap_index";
+    case FeedFormat::kNewsMl:
+      return "newsml_g2";
+    case FeedFormat::kNinjs:
+      return "ninjs";
+    case FeedFormat::kPage:
+      return "page";
     case FeedFormat::kUnknown:
       break;
   }

@@ -31,6 +31,11 @@ enum class FeedFormat : uint8_t {
   kCdf,
   kJson10,
   kJson11,
+  kSitemap,       // addresses, perhaps with titles (Google's news extension)
+  kSitemapIndex,  // addresses of sitemaps
+  kNewsMl,        // IPTC NewsML-G2
+  kNinjs,         // IPTC ninjs
+  kPage,          // links selected on an HTML page
 };
 
 // "rss20", "atom10", "json11" and so on.
@@ -57,6 +62,18 @@ struct FeedEnclosure {
 struct FeedSource {
   std::string title;
   std::string link;
+};
+
+// An article the publisher took back: a deleted entry (RFC 6721), a cancelled item.
+struct FeedDeletion {
+  std::string id;    // as the entry's was
+  std::string link;  // may be empty
+};
+
+// A document that a sitemap index lists.
+struct FeedChild {
+  std::string link;
+  std::optional<FeedTime> updated;
 };
 
 struct FeedEntry {
@@ -94,6 +111,8 @@ struct Feed {
   uint8_t skip_days = 0;                   // bit d: do not fetch on day d, 0 = Sunday
 
   std::vector<FeedEntry> entries;
+  std::vector<FeedDeletion> deletions;
+  std::vector<FeedChild> children;  // of a sitemap index, which has no entries of its own
 
   std::string encoding;    // charset the bytes were read as, for example "utf-8"
   bool damaged = false;    // something had to be repaired: bad bytes, tags or entities

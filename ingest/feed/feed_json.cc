@@ -89,6 +89,35 @@ void AppendEntry(const FeedEntry& entry, std::string* out) {
   object.Close();
 }
 
+// What a sitemap index lists, and what the publisher took back.
+void AppendChildren(const Feed& feed, ObjectWriter* object, std::string* out) {
+  if (!feed.children.empty()) {
+    object->Key("children");
+    char separator = '[';
+    for (const FeedChild& child : feed.children) {
+      out->push_back(separator);
+      ObjectWriter inner(out);
+      inner.Text("link", child.link);
+      inner.Time("updated", child.updated);
+      inner.Close();
+      separator = ',';
+    }
+    out->push_back(']');
+  }
+  if (feed.deletions.empty()) return;
+  object->Key("deletions");
+  char separator = '[';
+  for (const FeedDeletion& deletion : feed.deletions) {
+    out->push_back(separator);
+    ObjectWriter inner(out);
+    inner.Text("id", deletion.id);
+    inner.Text("link", deletion.link);
+    inner.Close();
+    separator = ',';
+  }
+  out->push_back(']');
+}
+
 }  // namespace
 
 void AppendJsonString(std::string_view text, std::string* out) {
@@ -117,6 +146,7 @@ void AppendFeedJson(const Feed& feed, std::string_view file, std::string* out) {
     AppendEntry(feed.entries[i], out);
   }
   out->push_back(']');
+  AppendChildren(feed, &object, out);
   object.Close();
 }
 

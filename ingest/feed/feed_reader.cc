@@ -310,6 +310,11 @@ bool FeedReader::DispatchFeed(std::string_view name, Tag tag) {
     case Tag::kDay:
       ReadSkip(name, tag);
       return true;
+    case Tag::kDeletedEntry:
+      // RFC 6721: `ref` is the id of the entry that was.
+      if (std::string ref = Attribute("ref"); !ref.empty()) feed_.deletions.push_back({std::move(ref), {}});
+      Push(name, tag, Where::kIgnored);
+      return true;
     default:
       return DispatchIgnored(name, tag);
   }

@@ -9,6 +9,7 @@
 #include "ingest/feed/entities.h"
 #include "ingest/feed/html_text.h"
 #include "ingest/feed/links.h"
+#include "ingest/feed/ninjs.h"
 #include "ingest/feed/sanitise.h"
 #include "ingest/feed/text_type.h"
 
@@ -107,9 +108,11 @@ base::Result<Feed> ReadRoot(const object& root, std::string_view base) {
   return feed;
 }
 
-// `text` up to the last complete object of a list in the root object, with the brackets closed;
-// empty when there is none.
+// `text` up to the last complete object of a list in the root object, or of a root that is a list,
+// with the brackets closed; empty when there is none.
 std::string MendCut(std::string_view text) {
+  const bool list = Trim(text.substr(0, 4096)).starts_with('[');
+  const int item_depth = list ? 1 : 2;
   int depth = 0;
   bool in_string = false;
   size_t last = 0;
@@ -126,29 +129,35 @@ std::string MendCut(std::string_view text) {
       ++depth;
     } else if (c == '}' || c == ']') {
       --depth;
-      if (c == '}' && depth == 2) last = at + 1;
+      if (c == '}' && depth == item_depth) last = at + 1;
     }
   }
-  return last == 0 ? std::string() : std::string(text.substr(0, last)) + "]}";
+  return last == 0 ? std::string() : std::string(text.substr(0, last)) + (list ? "]" : "]}");
 }
 
 }  // namespace
 
-bool IsJsonObject(std::string_view text) {
+bool IsJson(std::string_view text) {
   text = Trim(text.substr(0, 4096));
-  return text.starts_with('{');
+  return text.starts_with('{') || text.starts_with('[');
 }
 
 base::Result<Feed> ReadJsonFeed(std::string_view text, std::string_view base) {
   simdjson::dom::parser parser;
-  object root;
+  element document;
   bool cut = false;
-  if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS) {
+  if (parser.parse(text.data(), text.size()).get(document) != simdjson::SUCCESS) {
     const std::string mended = MendCut(text);
     cut = true;
-    if (mended.empty() || parser.parse(mended).get(root) != simdjson::SUCCESS)
+    if (mended.empty() || parser.parse(mended).get(document) != simdjson::SUCCESS)
       return base::InvalidArgument("no feed: broken JSON");
   }
+  if (auto ninjs = ReadNinjs(document, base)) {
+    ninjs->truncated = cut;
+    return *std::move(ninjs);
+  }
+  object root;
+  if (document.get(root) != simdjson::SUCCESS) return base::InvalidArgument("no feed: a JSON array that holds no news items");
   auto feed = ReadRoot(root, base);
   if (feed.ok()) feed->truncated = cut;
   return feed;
