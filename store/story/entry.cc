@@ -96,13 +96,9 @@ uint64_t PackedId::Hash() const {
 PackedId PackedId::Copy() const { return PackedId(Text()); }
 
 const uint32_t* Entry::begin(size_t facet) const {
-  const uint32_t* at = features.get();
+  const uint32_t* at = features.data();
   for (size_t f = 0; f < facet; ++f) at += counts[f];
   return at;
-}
-
-size_t Entry::heap_bytes() const {
-  return id.heap_bytes() + (features ? feature_count() * sizeof(uint32_t) + PackedId::kMallocBytes : 0);
 }
 
 Entry& EntryRing::Make(uint32_t slot) {
@@ -128,7 +124,7 @@ std::string EncodeStoryEntry(const Entry& entry, const PackedId& story) {
   Put(entry.limits, &out);
   Put(entry.anchors, &out);
   Put(entry.title, &out);
-  out.append(reinterpret_cast<const char*>(entry.features.get()), entry.feature_count() * sizeof(uint32_t));
+  out.append(reinterpret_cast<const char*>(entry.features.data()), entry.feature_count() * sizeof(uint32_t));
   Put(XXH3_64bits(out.data(), out.size()), &out);
   return out;
 }
@@ -157,7 +153,6 @@ bool DecodeStoryEntry(std::string_view bytes, Entry* entry, PackedId* story) {
   if (!reader.ok()) return false;
   for (size_t f = 0; f < kFacets; ++f)
     if (entry->counts[f] > kSampleMax[f]) return false;
-  entry->features = std::make_unique<uint32_t[]>(entry->feature_count());
   for (size_t i = 0; i < entry->feature_count(); ++i) reader.Get(&entry->features[i]);
   return reader.done();
 }

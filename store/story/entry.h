@@ -47,11 +47,11 @@ struct Entry {
   std::array<float, kFacets> limits{};
   Signature anchors{};
   TitleBits title{};
-  std::unique_ptr<uint32_t[]> features;  // words, then skeleton
+  std::array<uint32_t, kSampleMax[kWords] + kSampleMax[kSkeleton]> features{};  // words, then skeleton
 
   const uint32_t* begin(size_t facet) const;
   size_t feature_count() const { return counts[kWords] + counts[kSkeleton]; }
-  size_t heap_bytes() const;
+  size_t heap_bytes() const { return id.heap_bytes(); }
 };
 
 class EntryRing {

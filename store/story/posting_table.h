@@ -26,9 +26,20 @@ class PostingTable {
   // Calls `visit(posting)` for every posting of `key`.
   template <typename Visit>
   void ForEach(uint32_t key, const Visit& visit) const {
+    ForEach(key, key_of_, visit);
+  }
+  // The same with the caller's form of KeyOf, which the compiler can see through.
+  template <typename Keys, typename Visit>
+  void ForEach(uint32_t key, const Keys& key_of, const Visit& visit) const {
     if (cells_.empty()) return;
     for (size_t at = Home(key); cells_[at] != kFree; at = Next(at))
-      if (tags_[at] == Tag(key) && key_of_(Unpack(cells_[at])) == key) visit(Unpack(cells_[at]));
+      if (tags_[at] == Tag(key) && key_of(Unpack(cells_[at])) == key) visit(Unpack(cells_[at]));
+  }
+  // Fetches the cells of `key` into the cache: a table of a full window is larger than any.
+  void Prefetch(uint32_t key) const {
+    if (cells_.empty()) return;
+    __builtin_prefetch(&cells_[Home(key)]);
+    __builtin_prefetch(&tags_[Home(key)]);
   }
 
   size_t size() const { return size_; }

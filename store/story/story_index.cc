@@ -21,6 +21,7 @@ constexpr size_t kCandidatesMax = 12;      // compared in full
 constexpr size_t kNamesakesMax = 8;        // articles of one title or address that are looked at
 constexpr size_t kTitleLengthMin = 6;      // words count two, ideographs one: a shorter title means nothing by itself
 constexpr double kTitleBonus = 0.3;
+constexpr uint32_t kVote = 1u << 20;       // a feature that no other story shares
 constexpr double kVoteShareMin = 0.05;     // of the best candidate's votes
 constexpr uint32_t kExactTokensMin = 8;    // fewer equal words may be a coincidence
 
@@ -85,20 +86,24 @@ int Rank(StoryRelation relation) {
 }  // namespace
 
 struct StoryIndex::Impl {
-  explicit Impl(StoryOptions options) : window(options.window_articles), weights(window) {}
+  explicit Impl(StoryOptions options) : window(options.window_articles), comparison(window) {}
 
   StoryWindow window;
+  Comparison comparison;
   // Working memory of Add, reused.
   std::vector<Token> tokens, title_tokens;
   Profile profile;
-  FeatureWeights weights;
   struct Vote {
     uint32_t slot;
-    double weight;
+    uint32_t weight;  // in kVote
   };
   std::vector<Vote> votes;
+  static constexpr uint32_t kTallyBits = 12;  // two to three times the slots that can have votes
+  std::vector<uint16_t> tally = std::vector<uint16_t>(size_t{1} << kTallyBits);  // slot → index into votes + 1
+  std::vector<uint32_t> sharers;
 
   Entry MakeEntry(const StoryInput& article);
+  void AddVote(uint32_t slot, uint32_t weight);
   void CollectVotes(size_t facet);
   std::vector<uint32_t> Candidates(const Entry& entry);
   Match Judged(const Entry& entry, uint32_t slot);
@@ -109,7 +114,6 @@ struct StoryIndex::Impl {
 Entry StoryIndex::Impl::MakeEntry(const StoryInput& article) {
   tokens.clear();
   title_tokens.clear();
-  weights.Forget();
   AppendTokens(article.text, &tokens);
   AppendTokens(WithoutOutlet(article.title), &title_tokens);
   Describe(tokens, title_tokens, &profile);
@@ -128,42 +132,46 @@ Entry StoryIndex::Impl::MakeEntry(const StoryInput& article) {
     entry.counts[f] = static_cast<uint8_t>(profile.samples[f].hashes.size());
     entry.limits[f] = profile.samples[f].limit;
   }
-  entry.features = std::make_unique<uint32_t[]>(entry.feature_count());
-  uint32_t* out = entry.features.get();
+  uint32_t* out = entry.features.data();
   for (const Sample& sample : profile.samples) out = std::copy(sample.hashes.begin(), sample.hashes.end(), out);
   return entry;
+}
+
+// Adds up, per slot, the weights of the features it shares with the article. Whole numbers: their sum does not
+// depend on the order.
+void StoryIndex::Impl::AddVote(uint32_t slot, uint32_t weight) {
+  size_t at = slot * 0x9E3779B1u >> (32 - kTallyBits);
+  while (tally[at] != 0 && votes[tally[at] - 1].slot != slot) at = (at + 1) % tally.size();
+  if (tally[at] == 0) {
+    votes.push_back({slot, 0});
+    tally[at] = static_cast<uint16_t>(votes.size());
+  }
+  votes[tally[at] - 1].weight += weight;
 }
 
 void StoryIndex::Impl::CollectVotes(size_t facet) {
   // Twice the sample: furniture before a copy's text moves its features down the order.
   const size_t n = std::min(profile.features[facet].size(), kSampleMax[facet] * 2);
+  for (size_t i = 0; i < n; ++i) window.Prefetch(profile.features[facet][i].hash);
   for (size_t i = 0; i < n; ++i) {
-    const size_t first = votes.size();
-    window.ForEachWith(profile.features[facet][i].hash, [&](uint32_t slot) { votes.push_back({slot, 0}); });
-    if (votes.size() == first) continue;
-    const double weight = weights.Of(profile.features[facet][i].hash);
-    for (size_t k = first; k < votes.size(); ++k) votes[k].weight = weight;
+    const uint32_t feature = profile.features[facet][i].hash;
+    sharers.clear();
+    window.ForEachWith(feature, [&](uint32_t slot) { sharers.push_back(slot); });
+    const uint32_t stories = window.Stories(feature, sharers);
+    for (const uint32_t slot : sharers) AddVote(slot, kVote / (stories * stories));
   }
 }
 
 std::vector<uint32_t> StoryIndex::Impl::Candidates(const Entry& entry) {
   votes.clear();
+  std::fill(tally.begin(), tally.end(), uint16_t{0});
   for (size_t f = 0; f < kFacets; ++f) CollectVotes(f);
-  std::sort(votes.begin(), votes.end(), [](const Vote& a, const Vote& b) { return a.slot < b.slot; });
-  size_t sums = 0;
-  for (const Vote vote : votes) {
-    if (sums > 0 && votes[sums - 1].slot == vote.slot) {
-      votes[sums - 1].weight += vote.weight;
-    } else {
-      votes[sums++] = vote;
-    }
-  }
-  votes.resize(sums);
-  std::sort(votes.begin(), votes.end(), [&](const Vote& a, const Vote& b) {
+  const size_t sums = std::min(votes.size(), kCandidatesMax);
+  std::partial_sort(votes.begin(), votes.begin() + static_cast<ptrdiff_t>(sums), votes.end(), [&](const Vote& a, const Vote& b) {
     return a.weight != b.weight ? a.weight > b.weight : window.SequenceOf(a.slot) < window.SequenceOf(b.slot);
   });
   std::vector<uint32_t> slots;
-  for (size_t i = 0; i < std::min(sums, kCandidatesMax) && votes[i].weight >= kVoteShareMin * votes[0].weight; ++i)
+  for (size_t i = 0; i < sums && votes[i].weight >= kVoteShareMin * votes[0].weight; ++i)
     slots.push_back(votes[i].slot);
   const auto add = [&](const std::vector<uint32_t>& more) {
     for (const uint32_t slot : more)
@@ -181,9 +189,11 @@ Match StoryIndex::Impl::Judged(const Entry& entry, uint32_t slot) {
   const bool same_title = entry.title_hash != 0 && entry.title_hash == candidate.title_hash;
   if (entry.text_hash != 0 && entry.text_hash == candidate.text_hash && (entry.tokens >= kExactTokensMin || same_title))
     return {slot, StoryRelation::kExact, StoryKind::kNone, 1, 1};
-  const Likeness likeness = Compare({entry, profile}, candidate, &weights);
+  const bool same_url = entry.url_hash != 0 && entry.url_hash == candidate.url_hash;
+  if (!(same_url && same_title) && !comparison.MayBeSame(candidate)) return {};
+  const Likeness likeness = comparison.With(candidate);
   const Verdict verdict = Judge(likeness);
-  if (entry.url_hash != 0 && entry.url_hash == candidate.url_hash && (verdict.same || same_title))
+  if (same_url && (verdict.same || same_title))
     return {slot, StoryRelation::kRevision, StoryKind::kNone, verdict.similarity, verdict.similarity};
   if (!verdict.same) return {};
   return {slot, StoryRelation::kNear, verdict.spun ? StoryKind::kSpun : StoryKind::kWire, verdict.similarity,
@@ -208,7 +218,9 @@ Match StoryIndex::Impl::ByTitle(const Entry& entry) const {
 
 Match StoryIndex::Impl::Best(const Entry& entry) {
   Match best;
-  for (const uint32_t slot : Candidates(entry)) {
+  const std::vector<uint32_t> candidates = Candidates(entry);
+  if (!candidates.empty()) comparison.Begin(entry, profile);
+  for (const uint32_t slot : candidates) {
     const Match match = Judged(entry, slot);
     if (std::pair(Rank(match.relation), match.preference) > std::pair(Rank(best.relation), best.preference)) best = match;
   }
@@ -226,7 +238,10 @@ StoryDecision StoryIndex::Add(const StoryInput& article) {
     const Entry& known = window.At(*earlier);
     const bool unchanged = known.text_hash == entry.text_hash && known.title_hash == entry.title_hash;
     match = {*earlier, unchanged ? StoryRelation::kExact : StoryRelation::kRevision, StoryKind::kNone, 1, 1};
-    if (!unchanged) match.similarity = Judge(Compare({entry, impl_->profile}, known, &impl_->weights)).similarity;
+    if (!unchanged) {
+      impl_->comparison.Begin(entry, impl_->profile);
+      match.similarity = Judge(impl_->comparison.With(known)).similarity;
+    }
   } else {
     match = impl_->Best(entry);
   }

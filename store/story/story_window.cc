@@ -1,6 +1,7 @@
 #include "store/story/story_window.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace racewatch::store {
@@ -16,7 +17,8 @@ uint32_t FieldKey(uint64_t hash, uint32_t field) {
 }  // namespace
 
 StoryWindow::StoryWindow(uint32_t window)
-    : ring_(std::clamp<uint32_t>(window, 1, (1u << 26) - 2)), postings_([this](Posting p) { return KeyOf(p); }) {}
+    : ring_(std::clamp<uint32_t>(window, 1, (1u << 26) - 2)), postings_([this](Posting p) { return KeyOf(p); }),
+      sharing_(std::clamp<size_t>(std::bit_ceil(window / 4), 1024, 16384)) {}
 
 uint32_t StoryWindow::KeyOf(Posting p) const {
   if (p.feature == kByStory) return FieldKey(stories_[p.slot].id.Hash(), kByStory);  // the slot is a story's number
@@ -59,13 +61,32 @@ std::optional<uint32_t> StoryWindow::FindId(std::string_view id) const {
   return found;
 }
 
-double StoryWindow::Weight(uint32_t feature) const {
-  uint32_t found[kPostingsMax], n = 0;
-  ForEachWith(feature, [&](uint32_t slot) {
+template <typename ForEachSlot>
+const StoryWindow::Sharing& StoryWindow::CountSharing(uint32_t feature, const ForEachSlot& for_each) const {
+  Sharing& cell = SharingCell(feature);
+  if (cell.feature == feature) return cell;
+  uint32_t found[kPostingsMax];
+  cell = {feature, 0, 0};
+  for_each([&](uint32_t slot) {
     const uint32_t story = ring_.At(slot).story;
-    if (n < kPostingsMax && std::find(found, found + n, story) == found + n) found[n++] = story;
+    ++cell.postings;
+    if (cell.stories < kPostingsMax && std::find(found, found + cell.stories, story) == found + cell.stories)
+      found[cell.stories++] = story;
   });
-  return n > 1 ? 1.0 / (n * n) : 1.0;
+  return cell;
+}
+
+const StoryWindow::Sharing& StoryWindow::SharingOf(uint32_t feature) const {
+  return CountSharing(feature, [&](const auto& visit) { ForEachWith(feature, visit); });
+}
+
+uint32_t StoryWindow::Stories(uint32_t feature, const std::vector<uint32_t>& slots) const {
+  return CountSharing(feature, [&](const auto& visit) { std::for_each(slots.begin(), slots.end(), visit); }).stories;
+}
+
+void StoryWindow::ForgetSharing(uint32_t feature) {
+  Sharing& cell = SharingCell(feature);
+  if (cell.feature == feature) cell = {};
 }
 
 std::optional<uint32_t> StoryWindow::FindStory(std::string_view id) const {
@@ -102,8 +123,11 @@ void StoryWindow::Leave(uint32_t story) {
 
 void StoryWindow::Evict(uint32_t slot) {
   const Entry& entry = ring_.At(slot);
-  for (uint32_t i = 0; i < entry.feature_count(); ++i)
-    if (entry.posted >> i & 1) postings_.Erase(entry.features[i], {slot, i});
+  for (uint32_t i = 0; i < entry.feature_count(); ++i) {
+    if ((entry.posted >> i & 1) == 0) continue;
+    postings_.Erase(entry.features[i], {slot, i});
+    ForgetSharing(entry.features[i]);
+  }
   for (const FieldPosting field : {kById, kByTitle, kByUrl, kByText}) postings_.Erase(KeyOf({slot, field}), {slot, field});
   heap_bytes_ -= entry.heap_bytes();
   Leave(entry.story);
@@ -113,12 +137,12 @@ void StoryWindow::Evict(uint32_t slot) {
 
 // Whether one more posting of this feature would still help to find anything.
 bool StoryWindow::Telling(uint32_t feature, uint32_t story) const {
-  uint32_t all = 0, own = 0;
-  ForEachWith(feature, [&](uint32_t slot) {
-    ++all;
-    own += ring_.At(slot).story == story;
-  });
-  return all < kPostingsMax && own < kPostingsPerStoryMax;
+  const uint32_t all = SharingOf(feature).postings;
+  if (all >= kPostingsMax) return false;
+  if (all < kPostingsPerStoryMax) return true;
+  uint32_t own = 0;
+  ForEachWith(feature, [&](uint32_t slot) { own += ring_.At(slot).story == story; });
+  return own < kPostingsPerStoryMax;
 }
 
 void StoryWindow::Put(uint64_t sequence, Entry entry, bool choose_postings) {
@@ -129,7 +153,9 @@ void StoryWindow::Put(uint64_t sequence, Entry entry, bool choose_postings) {
   place.live = true;
   for (uint32_t i = 0; i < place.feature_count(); ++i) {
     if (choose_postings && Telling(place.features[i], place.story)) place.posted |= uint64_t{1} << i;
-    if (place.posted >> i & 1) postings_.Insert(place.features[i], {slot, i});
+    if ((place.posted >> i & 1) == 0) continue;
+    postings_.Insert(place.features[i], {slot, i});
+    ForgetSharing(place.features[i]);
   }
   postings_.Insert(KeyOf({slot, kById}), {slot, kById});
   if (place.title_hash != 0) postings_.Insert(KeyOf({slot, kByTitle}), {slot, kByTitle});
@@ -163,7 +189,7 @@ void StoryWindow::Restore(uint64_t sequence, Entry entry) {
 
 size_t StoryWindow::memory_bytes() const {
   return ring_.memory_bytes() + postings_.memory_bytes() + heap_bytes_ + stories_.capacity() * sizeof(Story) +
-         free_stories_.capacity() * sizeof(uint32_t);
+         free_stories_.capacity() * sizeof(uint32_t) + sharing_.capacity() * sizeof(Sharing);
 }
 
 }  // namespace racewatch::store

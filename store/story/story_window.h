@@ -36,12 +36,19 @@ class StoryWindow {
   // Slots that share `feature`; at most kPostingsMax.
   template <typename Visit>
   void ForEachWith(uint32_t feature, const Visit& visit) const {
-    postings_.ForEach(feature, [&](Posting p) {
-      if (p.feature < kByStory) visit(p.slot);
-    });
+    const auto key_of = [this](Posting p) { return p.feature < kByStory ? ring_.At(p.slot).features[p.feature] : 0; };
+    postings_.ForEach(feature, key_of, [&](Posting p) { visit(p.slot); });
   }
+  void Prefetch(uint32_t feature) const { postings_.Prefetch(feature); }
+  // How many stories share `feature`.
+  uint32_t Stories(uint32_t feature) const { return SharingOf(feature).stories; }
+  // The same for a caller who has the slots of ForEachWith in hand.
+  uint32_t Stories(uint32_t feature, const std::vector<uint32_t>& slots) const;
   // 1 for a feature found in at most one story, 1/n² for n stories.
-  double Weight(uint32_t feature) const;
+  double Weight(uint32_t feature) const {
+    const uint32_t n = Stories(feature);
+    return n > 1 ? 1.0 / (n * n) : 1.0;
+  }
 
   // The number of the story named so, made if need be. Valid until the next Place.
   uint32_t StoryNamed(std::string_view id);
@@ -58,6 +65,19 @@ class StoryWindow {
     PackedId id;
     uint32_t members = 0;
   };
+  // How many postings a feature has and of how many stories. Kept from one article to the next until a posting
+  // of the feature comes or goes: the features of furniture are asked for with nearly every article.
+  struct Sharing {
+    uint32_t feature = 0;  // 0: free (no feature is 0)
+    uint16_t postings = 0;
+    uint16_t stories = 0;
+  };
+  const Sharing& SharingOf(uint32_t feature) const;
+  template <typename ForEachSlot>
+  const Sharing& CountSharing(uint32_t feature, const ForEachSlot& for_each) const;
+  Sharing& SharingCell(uint32_t feature) const { return sharing_[(feature * 0x9E3779B1u >> 16) & (sharing_.size() - 1)]; }
+  void ForgetSharing(uint32_t feature);
+
   uint32_t KeyOf(Posting p) const;
   bool Telling(uint32_t feature, uint32_t story) const;
   std::optional<uint32_t> FindStory(std::string_view id) const;
@@ -72,6 +92,7 @@ class StoryWindow {
   uint64_t next_sequence_ = 1;
   size_t size_ = 0;
   size_t heap_bytes_ = 0;
+  mutable std::vector<Sharing> sharing_;
 };
 
 }  // namespace racewatch::store

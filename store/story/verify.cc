@@ -2,38 +2,19 @@
 
 #include <algorithm>
 #include <bit>
+#include <bitset>
 #include <cstdlib>
 
 namespace racewatch::store {
 namespace {
 
+constexpr double kSameWords = 0.6;        // nearly the same words
+constexpr double kSameSkeleton = 0.3;     // of a spun text, at least
+constexpr double kTitledWords = 0.35;     // under one title
+constexpr double kTitledSkeleton = 0.45;
+
 // One pseudo-feature that is not shared: a share that rests on little counts for less.
 constexpr double kShrink = 1;
-
-double CandidateInArticle(const Profile& article, const Entry& candidate, size_t facet, FeatureWeights* weights) {
-  double found = 0, total = kShrink;
-  const uint32_t* features = candidate.begin(facet);
-  for (size_t i = 0; i < candidate.counts[facet]; ++i) {
-    const double weight = weights->Of(features[i]);
-    total += weight;
-    if (article.sets[facet].Contains(features[i])) found += weight;
-  }
-  return found / total;
-}
-
-// Only features whose priority the candidate would have kept can be expected in its sample.
-double ArticleInCandidate(const Profile& article, const Entry& candidate, size_t facet, FeatureWeights* weights) {
-  double found = 0, total = kShrink;
-  const uint32_t* first = candidate.begin(facet);
-  const uint32_t* last = first + candidate.counts[facet];
-  for (const Feature& feature : article.features[facet]) {
-    if (feature.priority > candidate.limits[facet]) break;
-    const double weight = weights->Of(feature.hash);
-    total += weight;
-    if (std::find(first, last, feature.hash) != last) found += weight;
-  }
-  return found / total;
-}
 
 Missing Lacking(const Signature& of, const Signature& in, size_t first, size_t last) {
   Missing missing;
@@ -81,36 +62,108 @@ bool AnotherIssue(const Likeness& likeness, double words, int lacking_count) {
          likeness.candidate_numbers.count >= 1 && likeness.article_numbers.count >= 1;
 }
 
+// All names and numbers of one text are in the other.
+bool AnchorsContained(const Likeness& likeness) {
+  return std::min(likeness.candidate_anchors.share(), likeness.article_anchors.share()) == 0 &&
+         std::min(likeness.candidate_anchors.of, likeness.article_anchors.of) >= 8;
+}
+
 bool SameUnderOneTitle(const Likeness& likeness, double words, double skeleton) {
-  const bool contained = std::min(likeness.candidate_anchors.share(), likeness.article_anchors.share()) == 0 &&
-                         std::min(likeness.candidate_anchors.of, likeness.article_anchors.of) >= 8;
-  return words >= 0.35 || skeleton >= 0.45 || contained;
+  return words >= kTitledWords || skeleton >= kTitledSkeleton || AnchorsContained(likeness);
 }
 
 }  // namespace
-
-double FeatureWeights::Of(uint32_t feature) {
-  Cell& cell = cells_[(feature * 0x9E3779B1u) >> 22];
-  if (cell.round != round_ || cell.feature != feature) cell = {feature, round_, window_.Weight(feature)};
-  return cell.weight;
-}
 
 int64_t DaysApart(const Entry& a, const Entry& b) {
   if (a.published_day == 0 || b.published_day == 0) return 0;
   return std::abs(int64_t{a.published_day} - b.published_day);
 }
 
-Likeness Compare(const Subject& article, const Entry& candidate, FeatureWeights* weights) {
+void Comparison::Begin(const Entry& article, const Profile& profile) {
+  article_ = &article;
+  profile_ = &profile;
+  for (size_t f = 0; f < kFacets; ++f) {
+    const std::vector<Feature>& features = profile.features[f];
+    Facet& facet = facets_[f];
+    facet.weights.clear();
+    facet.cells.fill(0);
+    for (size_t i = 0; i < features.size(); ++i) {
+      facet.weights.push_back(window_.Weight(features[i].hash));
+      uint8_t at = static_cast<uint8_t>(features[i].hash);
+      while (facet.cells[at] != 0) ++at;
+      facet.cells[at] = static_cast<uint8_t>(i + 1);
+    }
+  }
+}
+
+std::optional<size_t> Comparison::NumberOf(uint32_t feature, size_t facet) const {
+  const auto& cells = facets_[facet].cells;
+  for (auto at = static_cast<uint8_t>(feature); cells[at] != 0; ++at)
+    if (profile_->features[facet][cells[at] - 1u].hash == feature) return cells[at] - 1u;
+  return std::nullopt;
+}
+
+double Comparison::CandidateInArticle(const Entry& candidate, size_t facet) const {
+  double found = 0, total = kShrink;
+  const uint32_t* features = candidate.begin(facet);
+  for (size_t i = 0; i < candidate.counts[facet]; ++i) {
+    const double weight = window_.Weight(features[i]);
+    total += weight;
+    if (profile_->sets[facet].Contains(features[i])) found += weight;
+  }
+  return found / total;
+}
+
+// Only features whose priority the candidate would have kept can be expected in its sample.
+double Comparison::ArticleInCandidate(const Entry& candidate, size_t facet) const {
+  std::bitset<256> shared;
+  const uint32_t* features = candidate.begin(facet);
+  for (size_t i = 0; i < candidate.counts[facet]; ++i)
+    if (const auto number = NumberOf(features[i], facet)) shared.set(*number);
+  double found = 0, total = kShrink;
+  const std::vector<double>& weights = facets_[facet].weights;
+  for (size_t i = 0; i < weights.size() && profile_->features[facet][i].priority <= candidate.limits[facet]; ++i) {
+    total += weights[i];
+    if (shared.test(i)) found += weights[i];
+  }
+  return found / total;
+}
+
+double Comparison::CandidateInArticleAtMost(const Entry& candidate, size_t facet) const {
+  double found = 0;
+  const uint32_t* features = candidate.begin(facet);
+  for (size_t i = 0; i < candidate.counts[facet]; ++i)
+    if (profile_->sets[facet].Contains(features[i])) found += window_.Weight(features[i]);
+  constexpr double kRounding = 1e-9;
+  return found / (kShrink + found) + kRounding;
+}
+
+void Comparison::CompareFields(const Entry& candidate, Likeness* likeness) const {
+  const Entry& article = *article_;
+  CompareAnchors(article, candidate, likeness);
+  likeness->same_title = article.title_hash != 0 && article.title_hash == candidate.title_hash;
+  likeness->same_publisher = article.publisher != 0 && article.publisher == candidate.publisher &&
+                            (article.url_hash == 0 || article.url_hash != candidate.url_hash);
+  likeness->days_apart = DaysApart(article, candidate);
+}
+
+Likeness Comparison::With(const Entry& candidate) const {
   Likeness likeness;
   for (size_t f = 0; f < kFacets; ++f)
-    likeness.shared[f] = std::max(CandidateInArticle(article.profile, candidate, f, weights),
-                                  ArticleInCandidate(article.profile, candidate, f, weights));
-  CompareAnchors(article.entry, candidate, &likeness);
-  likeness.same_title = article.entry.title_hash != 0 && article.entry.title_hash == candidate.title_hash;
-  likeness.same_publisher = article.entry.publisher != 0 && article.entry.publisher == candidate.publisher &&
-                           (article.entry.url_hash == 0 || article.entry.url_hash != candidate.url_hash);
-  likeness.days_apart = DaysApart(article.entry, candidate);
+    likeness.shared[f] = std::max(CandidateInArticle(candidate, f), ArticleInCandidate(candidate, f));
+  CompareFields(candidate, &likeness);
   return likeness;
+}
+
+// Every branch of Judge that says `same` asks for one of these.
+bool Comparison::MayBeSame(const Entry& candidate) const {
+  std::array<double, kFacets> shared;
+  for (size_t f = 0; f < kFacets; ++f)
+    shared[f] = std::max(CandidateInArticleAtMost(candidate, f), ArticleInCandidate(candidate, f));
+  if (shared[kWords] >= kTitledWords || shared[kSkeleton] >= kSameSkeleton) return true;
+  Likeness likeness;
+  CompareFields(candidate, &likeness);
+  return likeness.same_title && AnchorsContained(likeness);
 }
 
 Verdict Judge(const Likeness& likeness) {
@@ -127,15 +180,15 @@ Verdict Judge(const Likeness& likeness) {
     verdict.same = words >= 0.9 && lacking_count == 0;
   } else if (likeness.same_title && likeness.days_apart <= 14) {
     verdict.same = SameUnderOneTitle(likeness, words, skeleton);
-  } else if (words >= 0.6) {
+  } else if (words >= kSameWords) {
     // Nearly the same words under another headline: a copy keeps the names and numbers of its original,
     // another text of the same form has its own, in the title too.
     verdict.same = lacking_count == 0 || (likeness.same_title ? lacking <= 0.35 : lacking <= 0.25 && title_lacking < 0.4);
   } else {
     // A spun text keeps nearly all names; the thesaurus adds some, and spoils part of the title.
-    verdict.same = skeleton >= (lacking <= 0.1 ? 0.3 : 0.4) && lacking <= (title_lacking < 0.6 ? 0.2 : 0.03);
+    verdict.same = skeleton >= (lacking <= 0.1 ? kSameSkeleton : 0.4) && lacking <= (title_lacking < 0.6 ? 0.2 : 0.03);
   }
-  verdict.spun = verdict.same && words < 0.35;
+  verdict.spun = verdict.same && words < kTitledWords;
   return verdict;
 }
 

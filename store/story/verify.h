@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "store/story/entry.h"
@@ -33,32 +34,37 @@ struct Likeness {
   int64_t days_apart = 0;  // between the dates of publication; 0 if either is unknown
 };
 
-// The article at hand: what it will be kept as, and its full feature sets.
-struct Subject {
-  const Entry& entry;
-  const Profile& profile;
-};
-
-// StoryWindow::Weight, each feature looked up once while one article is decided.
-class FeatureWeights {
+// Holds one article against candidates. Features weigh what the window says; those of the article are looked up once.
+// Used by StoryIndex for one article after the other; one thread; the window outlives it.
+class Comparison {
  public:
-  explicit FeatureWeights(const StoryWindow& window) : window_(window), cells_(kCells) {}
-  double Of(uint32_t feature);
-  void Forget() { ++round_; }  // before the next article, and whenever the window changed
+  explicit Comparison(const StoryWindow& window) : window_(window) {}
+
+  // The article, and its full feature sets; both outlive the calls of With, and the window stays as it is.
+  void Begin(const Entry& article, const Profile& profile);
+  Likeness With(const Entry& candidate) const;
+  // False when Judge(With(candidate)) is not `same` however little the features weigh that only the candidate has: most
+  // candidates share nothing but furniture, and looking their other features up is what costs.
+  bool MayBeSame(const Entry& candidate) const;
 
  private:
-  static constexpr size_t kCells = 1024;  // a full row of cells only costs a second look-up
-  struct Cell {
-    uint32_t feature = 0;
-    uint32_t round = 0;
-    double weight = 0;
+  // The article's side of a facet, numbered as in Profile::features.
+  struct Facet {
+    std::vector<double> weights;
+    std::array<uint8_t, 256> cells{};  // feature → its number + 1; open addressing, at most a quarter full
   };
-  const StoryWindow& window_;
-  std::vector<Cell> cells_;
-  uint32_t round_ = 1;
-};
+  void CompareFields(const Entry& candidate, Likeness* likeness) const;
+  double CandidateInArticle(const Entry& candidate, size_t facet) const;
+  double CandidateInArticleAtMost(const Entry& candidate, size_t facet) const;
+  double ArticleInCandidate(const Entry& candidate, size_t facet) const;
+  // Number of the article's feature, or nullopt.
+  std::optional<size_t> NumberOf(uint32_t feature, size_t facet) const;
 
-Likeness Compare(const Subject& article, const Entry& candidate, FeatureWeights* weights);
+  const StoryWindow& window_;
+  const Entry* article_ = nullptr;
+  const Profile* profile_ = nullptr;
+  std::array<Facet, kFacets> facets_;
+};
 
 // Between the dates of publication; 0 if either is unknown.
 int64_t DaysApart(const Entry& a, const Entry& b);
