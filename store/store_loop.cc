@@ -84,7 +84,7 @@ struct StoreLoop::Impl {
   base::Status ApplyOnce(const std::vector<base::Record>& records, const std::stop_token& stop);
   base::Status ApplyAll(const std::vector<base::Record>& records, const std::stop_token& stop);
   void Count(const std::vector<base::Record>& records, const Applied& applied);
-  base::Result<bool> RunStories();
+  base::Result<StoryStep::Done> RunStories();
   base::Result<bool> RunAlerts(base::UnixMs now);
   base::Result<bool> RunOutbox();
   void Settle(base::UnixMs now);
@@ -167,6 +167,7 @@ base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records
   }
   RW_RETURN_IF_ERROR(engine.Commit(batch));
   metrics.store.Duration(std::chrono::steady_clock::now() - begun);
+  stories.Added();
   Count(records, applied);
   for (const auto& [where, offset] : next)
     newest[where] = std::max(newest[where], std::min(applier.progress().stream_ms, clock.NowMs()));
@@ -218,19 +219,20 @@ void StoreLoop::Impl::Count(const std::vector<base::Record>& records, const Appl
   }
 }
 
-base::Result<bool> StoreLoop::Impl::RunStories() {
+base::Result<StoryStep::Done> StoreLoop::Impl::RunStories() {
   const auto begun = std::chrono::steady_clock::now();
-  const auto done = stories.Run(kStoryWorkMax, leader);
+  const auto done = stories.Advance(kStoryWorkMax, leader);
   if (!done.ok()) {
     if (!done.status().retryable()) return done.status();
     RW_RETURN_IF_ERROR(stories.Restore());  // the index may be ahead of the tables
-    return true;
+    return StoryStep::Done{0, true};
   }
-  if (*done == 0) return false;
-  metrics.story.Received(static_cast<double>(*done));
-  metrics.story.Sent(static_cast<double>(*done));
-  metrics.story.Duration(std::chrono::steady_clock::now() - begun);
-  return true;
+  if (done->stories > 0) {
+    metrics.story.Received(static_cast<double>(done->stories));
+    metrics.story.Sent(static_cast<double>(done->stories));
+    metrics.story.Duration(std::chrono::steady_clock::now() - begun);
+  }
+  return *done;
 }
 
 // Runs when the clock has moved on from the moment everything was settled: what came in at that moment is counted,
@@ -305,19 +307,19 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   RW_ASSIGN_OR_RETURN(const bool steps_left, impl.RunAlerts(impl.clock.NowMs()));
   if (records->empty()) impl.SetNotReady("");
   else RW_RETURN_IF_ERROR(impl.ApplyAll(*records, stop));
-  RW_ASSIGN_OR_RETURN(const bool stories_left, impl.RunStories());
+  RW_ASSIGN_OR_RETURN(const StoryStep::Done stories, impl.RunStories());
   RW_ASSIGN_OR_RETURN(const bool sent, impl.RunOutbox());
   bool removed = false;
-  if (!stories_left) {
+  if (!stories.more) {
     const auto retention = RunRetention(impl.engine, impl.retention, impl.leader, kRetentionArticlesMax,
                                         &impl.applier.mutable_progress());
     if (!retention.ok() && !retention.status().retryable()) return retention.status();
     if (!retention.ok()) RW_RETURN_IF_ERROR(impl.applier.Reload());
     removed = retention.ok() && *retention;
   }
-  progress.worked = steps_left || !records->empty() || stories_left || sent || removed;
+  progress.worked = steps_left || !records->empty() || stories.stories > 0 || stories.more || sent || removed;
   impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes());
-  if (!stories_left && !steps_left) impl.Settle(before);
+  if (!stories.more && !steps_left) impl.Settle(before);
   const base::UnixMs now = impl.clock.NowMs();
   progress.idle = !progress.worked && impl.outbox.empty() && impl.settled_ms >= now;
   return progress;

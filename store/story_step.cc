@@ -1,6 +1,8 @@
 #include "store/story_step.h"
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <limits>
 #include <map>
 #include <optional>
@@ -75,9 +77,28 @@ std::string StoryTimeKey(base::UnixMs event_ms, std::string_view story) {
 }
 
 struct StoryStep::Impl {
+  Impl(Engine& e, uint32_t window) : engine(e), window_articles(window) {}
+
+  // Pieces of the queue as the index decided them, in order.
+  struct Piece {
+    std::string key;      // of the queue
+    std::string article;  // id bytes
+    StoryDecision decision;
+    std::string entry;    // of the index; empty if it has left the window already
+  };
+  using Chunk = std::vector<Piece>;
+
   Engine& engine;
   const uint32_t window_articles;
+
+  // Used by Decide only, which never runs twice at a time.
   std::unique_ptr<StoryIndex> index;
+  std::string next_key;  // of the queue: pieces before it have been decided; searching from its start would
+                         // pass over everything deleted since the last compaction
+  std::atomic<size_t> index_bytes = 0;
+  std::atomic<size_t> index_articles = 0;
+  std::future<base::Result<Chunk>> deciding;
+  bool grown = true;  // the queue may hold pieces that no Decide has been asked for
 
   // Rows as left by the transaction being made.
   struct Story {
@@ -89,7 +110,10 @@ struct StoryStep::Impl {
   std::unordered_map<std::string, ArticleRow> articles;
   std::map<std::string, Story> stories;
 
-  base::Status DoOne(const StoryWork& work, Batch* batch);
+  base::Result<Chunk> Decide(size_t work_max);
+  base::Status Commit(const Chunk& chunk, const Claim& leader);
+  base::Status LoadArticles(const Chunk& chunk);
+  base::Status WriteOne(const Piece& piece, Batch* batch);
   base::Result<Story*> FindStory(const std::string& id);
   base::Status MoveLead(const std::string& story_id, const std::string& article, const ArticleRow& row, Story* story);
   base::Status ElectLead(const std::string& story_id, Story* story);
@@ -154,26 +178,53 @@ base::Status StoryStep::Impl::MoveLead(const std::string& story_id, const std::s
   return {};
 }
 
-base::Status StoryStep::Impl::DoOne(const StoryWork& work, Batch* batch) {
-  const std::string article(work.article);
-  auto known = articles.find(article);
+// The work of the index alone: what it decides depends on the queue's order and nothing else.
+base::Result<StoryStep::Impl::Chunk> StoryStep::Impl::Decide(size_t work_max) {
+  Chunk chunk;
+  base::Status damage;
+  RW_RETURN_IF_ERROR(engine.Scan(Table::kStoryQueue, next_key, "", false, [&](auto key, auto value) {
+    const auto work = StoryWork::Decode(value);
+    if (!work.ok()) return damage = work.status(), false;
+    const auto id = IdFromBytes(work->article);
+    if (!id) return damage = base::DataLoss("story work: damaged id"), false;
+    const std::string hex = FormatArticleId(*id);
+    Piece piece{std::string(key), std::string(work->article), {}, {}};
+    piece.decision = index->Add({.id = hex, .title = work->title, .text = work->text, .url = work->url,
+                                 .published_ms = work->published_ms, .publisher_family = work->publisher_family,
+                                 .language = work->language});
+    piece.entry = index->EncodeEntry(piece.decision.sequence);
+    chunk.push_back(std::move(piece));
+    return chunk.size() < work_max;
+  }));
+  RW_RETURN_IF_ERROR(damage);
+  if (!chunk.empty()) next_key = chunk.back().key + '\0';
+  index_bytes = index->memory_bytes();
+  index_articles = index->size();
+  return chunk;
+}
+
+base::Status StoryStep::Impl::LoadArticles(const Chunk& chunk) {
+  articles.clear();
+  std::vector<std::string_view> ids;
+  for (const Piece& piece : chunk) ids.push_back(piece.article);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  RW_ASSIGN_OR_RETURN(const auto rows, engine.MultiGet(Table::kArticle, ids));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (!rows[i]) continue;
+    RW_ASSIGN_OR_RETURN(articles[std::string(ids[i])], ArticleRow::Decode(*rows[i]));
+  }
+  return {};
+}
+
+base::Status StoryStep::Impl::WriteOne(const Piece& piece, Batch* batch) {
+  const StoryDecision& decision = piece.decision;
+  if (!piece.entry.empty()) batch->Put(Table::kStoryEntry, SequenceKey(decision.sequence), piece.entry);
+  if (decision.evicted) batch->Delete(Table::kStoryEntry, SequenceKey(*decision.evicted));
+  const std::string& article = piece.article;
+  const auto known = articles.find(article);
   if (known == articles.end()) return {};  // gone with its frozen day before its turn came
   ArticleRow& row = known->second;
-  StoryInput input;
-  const auto id = IdFromBytes(article);
-  if (!id) return base::DataLoss("story work: damaged id");
-  const std::string hex = FormatArticleId(*id);
-  input.id = hex;
-  input.title = work.title;
-  input.text = work.text;
-  input.url = work.url;
-  input.published_ms = work.published_ms;
-  input.publisher_family = work.publisher_family;
-  input.language = work.language;
-  const StoryDecision decision = index->Add(input);
-  if (std::string entry = index->EncodeEntry(decision.sequence); !entry.empty())
-    batch->Put(Table::kStoryEntry, SequenceKey(decision.sequence), std::move(entry));
-  if (decision.evicted) batch->Delete(Table::kStoryEntry, SequenceKey(*decision.evicted));
   const bool joins = row.story.empty();
   if (joins) {
     const auto story = ParseArticleId(decision.story);
@@ -214,12 +265,28 @@ void StoryStep::Impl::WriteStories(Batch* batch) {
   }
 }
 
+base::Status StoryStep::Impl::Commit(const Chunk& chunk, const Claim& leader) {
+  stories.clear();
+  RW_RETURN_IF_ERROR(LoadArticles(chunk));
+  Batch batch;
+  for (const Piece& piece : chunk) {
+    RW_RETURN_IF_ERROR(WriteOne(piece, &batch));
+    batch.Delete(Table::kStoryQueue, piece.key);
+  }
+  WriteStories(&batch);
+  batch.Require(leader);
+  return engine.Commit(batch);
+}
+
 StoryStep::StoryStep(Engine& engine, uint32_t window_articles)
-    : impl_(std::make_unique<Impl>(Impl{engine, window_articles, nullptr, {}, {}})) {}
+    : impl_(std::make_unique<Impl>(engine, window_articles)) {}
 StoryStep::~StoryStep() = default;
 
 base::Status StoryStep::Restore() {
+  if (impl_->deciding.valid()) (void)impl_->deciding.get();  // it is ahead of the tables
   impl_->index = std::make_unique<StoryIndex>(StoryOptions{impl_->window_articles});
+  impl_->next_key.clear();
+  impl_->grown = true;
   base::Status damage;
   RW_RETURN_IF_ERROR(impl_->engine.Scan(Table::kStoryEntry, "", "", false, [&](auto key, auto value) {
     Reader in(key);
@@ -230,40 +297,27 @@ base::Status StoryStep::Restore() {
 }
 
 base::Result<size_t> StoryStep::Run(size_t work_max, const Claim& leader) {
-  std::vector<std::pair<std::string, std::string>> rows_of_queue;
-  RW_RETURN_IF_ERROR(impl_->engine.Scan(Table::kStoryQueue, "", "", false, [&](auto key, auto value) {
-    rows_of_queue.emplace_back(key, value);
-    return rows_of_queue.size() < work_max;
-  }));
-  if (rows_of_queue.empty()) return size_t{0};
-  std::vector<std::pair<std::string_view, StoryWork>> queue;
-  for (const auto& [key, value] : rows_of_queue) {
-    RW_ASSIGN_OR_RETURN(const StoryWork work, StoryWork::Decode(value));
-    queue.emplace_back(key, work);
-  }
-  impl_->articles.clear();
-  impl_->stories.clear();
-  std::vector<std::string_view> ids;
-  for (const auto& [key, work] : queue) ids.push_back(work.article);
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  RW_ASSIGN_OR_RETURN(const auto rows, impl_->engine.MultiGet(Table::kArticle, ids));
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (!rows[i]) continue;
-    RW_ASSIGN_OR_RETURN(impl_->articles[std::string(ids[i])], ArticleRow::Decode(*rows[i]));
-  }
-  Batch batch;
-  for (const auto& [key, work] : queue) {
-    RW_RETURN_IF_ERROR(impl_->DoOne(work, &batch));
-    batch.Delete(Table::kStoryQueue, std::string(key));
-  }
-  impl_->WriteStories(&batch);
-  batch.Require(leader);
-  RW_RETURN_IF_ERROR(impl_->engine.Commit(batch));
-  return queue.size();
+  RW_ASSIGN_OR_RETURN(const Impl::Chunk chunk, impl_->Decide(work_max));
+  if (!chunk.empty()) RW_RETURN_IF_ERROR(impl_->Commit(chunk, leader));
+  return chunk.size();
 }
 
-size_t StoryStep::index_bytes() const { return impl_->index ? impl_->index->memory_bytes() : 0; }
-size_t StoryStep::index_articles() const { return impl_->index ? impl_->index->size() : 0; }
+void StoryStep::Added() { impl_->grown = true; }
+
+base::Result<StoryStep::Done> StoryStep::Advance(size_t work_max, const Claim& leader) {
+  Impl& impl = *impl_;
+  Impl::Chunk chunk;
+  if (impl.deciding.valid()) {
+    RW_ASSIGN_OR_RETURN(chunk, impl.deciding.get());
+    if (chunk.size() == work_max) impl.grown = true;  // it may have stopped before the queue's end
+  }
+  if (std::exchange(impl.grown, false))
+    impl.deciding = std::async(std::launch::async, [&impl, work_max] { return impl.Decide(work_max); });
+  if (!chunk.empty()) RW_RETURN_IF_ERROR(impl.Commit(chunk, leader));
+  return Done{chunk.size(), impl.deciding.valid()};
+}
+
+size_t StoryStep::index_bytes() const { return impl_->index_bytes; }
+size_t StoryStep::index_articles() const { return impl_->index_articles; }
 
 }  // namespace racewatch::store

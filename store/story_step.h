@@ -1,7 +1,8 @@
 // The story step: takes work off the story queue in order, asks the story index which story each article
 // belongs to, and commits members, the story's count (once, in the hour of its earliest copy, with that
 // copy's labels), the index entry and the queue's shortening in one transaction: exactly once. A revision
-// comes through the queue again and moves its story's count. One thread; engine and claim outlive it.
+// comes through the queue again and moves its story's count. Called by one thread, which also commits; with
+// Advance the index decides the next piece on a thread of its own meanwhile. Engine and claim outlive it.
 #pragma once
 
 #include <memory>
@@ -45,6 +46,17 @@ class StoryStep {
   // queue is empty. After an error call Restore.
   base::Result<size_t> Run(size_t work_max, const Claim& leader);
 
+  // The queue has grown: Advance has something to do. Restore says so itself.
+  void Added();
+  struct Done {
+    size_t stories = 0;  // pieces committed
+    bool more = false;   // something waits or is being decided: call again
+  };
+  // Run in two halves that overlap with the caller's other work: commits what was being decided since the last
+  // call, after waiting for it, and starts deciding the next pieces. The same order, decisions and errors as Run.
+  base::Result<Done> Advance(size_t work_max, const Claim& leader);
+
+  // After the last piece decided. Any thread.
   size_t index_bytes() const;
   size_t index_articles() const;
 
