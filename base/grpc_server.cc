@@ -67,8 +67,4 @@ Status GrpcServer::Stop(std::chrono::milliseconds timeout) {
 
 int GrpcServer::port() const { return impl_->port; }
 
-std::shared_ptr<grpc::Channel> GrpcServer::InProcessChannel() {
-  return impl_->server->InProcessChannel(grpc::ChannelArguments());
-}
-
 }  // namespace racewatch::base

@@ -12,7 +12,6 @@
 #include "base/status.h"
 
 namespace grpc {
-class Channel;
 class Service;
 }  // namespace grpc
 
@@ -37,8 +36,6 @@ class GrpcServer final : public Component {
   Status Stop(std::chrono::milliseconds timeout) override;
 
   int port() const;  // after Start
-  // A channel that needs no socket, for roles in the same process. After Start.
-  std::shared_ptr<grpc::Channel> InProcessChannel();
 
  private:
   struct Impl;

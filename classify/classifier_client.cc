@@ -14,8 +14,8 @@ namespace {
 
 class GrpcClassifierClient final : public ClassifierClient {
  public:
-  GrpcClassifierClient(std::shared_ptr<grpc::Channel> channel, bool in_process)
-      : channel_(std::move(channel)), in_process_(in_process), stub_(v1::ClassifierService::NewStub(channel_)) {}
+  explicit GrpcClassifierClient(std::shared_ptr<grpc::Channel> channel)
+      : channel_(std::move(channel)), stub_(v1::ClassifierService::NewStub(channel_)) {}
 
   ~GrpcClassifierClient() override {
     std::unique_lock lock(mutex_);
@@ -28,7 +28,7 @@ class GrpcClassifierClient final : public ClassifierClient {
     auto* call = new Call;
     call->request = std::move(request);
     call->callback = std::move(callback);
-    call->was_connected = in_process_ || channel_->GetState(false) == GRPC_CHANNEL_READY;
+    call->was_connected = channel_->GetState(false) == GRPC_CHANNEL_READY;
     call->context.set_deadline(std::chrono::system_clock::now() + deadline);
     {
       const std::scoped_lock lock(mutex_);
@@ -66,7 +66,6 @@ class GrpcClassifierClient final : public ClassifierClient {
   }
 
   const std::shared_ptr<grpc::Channel> channel_;
-  const bool in_process_;
   const std::unique_ptr<v1::ClassifierService::Stub> stub_;
   std::mutex mutex_;
   std::condition_variable none_left_;
@@ -75,8 +74,8 @@ class GrpcClassifierClient final : public ClassifierClient {
 
 }  // namespace
 
-std::unique_ptr<ClassifierClient> MakeGrpcClassifierClient(std::shared_ptr<grpc::Channel> channel, bool in_process) {
-  return std::make_unique<GrpcClassifierClient>(std::move(channel), in_process);
+std::unique_ptr<ClassifierClient> MakeGrpcClassifierClient(std::shared_ptr<grpc::Channel> channel) {
+  return std::make_unique<GrpcClassifierClient>(std::move(channel));
 }
 
 std::shared_ptr<grpc::Channel> MakeClassifierChannel(const std::string& target) {

@@ -34,8 +34,8 @@ class ClassifierClient {
 };
 
 // Over gRPC. Calls in flight when the object is destroyed are cancelled and their callbacks still run,
-// before the destructor returns. An in-process channel has no connection to ask about: it always stands.
-std::unique_ptr<ClassifierClient> MakeGrpcClassifierClient(std::shared_ptr<grpc::Channel> channel, bool in_process = false);
+// before the destructor returns.
+std::unique_ptr<ClassifierClient> MakeGrpcClassifierClient(std::shared_ptr<grpc::Channel> channel);
 
 // A channel to `target` (host:port, dns:///…, ipv4:a,b) with round_robin over its addresses.
 std::shared_ptr<grpc::Channel> MakeClassifierChannel(const std::string& target);

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/config.h"
+#include "classify/classifier_client.h"
 #include "classify/classifier_service.h"
 #include "classify/model/model.h"
 
@@ -41,6 +42,7 @@ base::Status ClassifierRole::Load() {
 }
 
 grpc::Service& ClassifierRole::service() { return service_->service(); }
+std::unique_ptr<ClassifierClient> ClassifierRole::LocalClient() { return service_->LocalClient(); }
 
 base::Status ClassifierRole::Reload() {
   auto loaded = Model::Load(config_.model());

@@ -22,6 +22,7 @@ class Problems;
 
 namespace racewatch::classify {
 
+class ClassifierClient;
 class ClassifierService;
 
 v1::ClassifierConfig WithDefaults(v1::ClassifierConfig config);
@@ -36,6 +37,8 @@ class ClassifierRole final : public base::Component {
   // Loads the model: call before service() is registered with a server. The error names the file.
   base::Status Load();
   grpc::Service& service();
+  // For the tagger of the same process (ClassifierService::LocalClient). After Load.
+  std::unique_ptr<ClassifierClient> LocalClient();
   // Loads config.model again and swaps it in; on error the model in service stays.
   base::Status Reload();
 

@@ -6,6 +6,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -15,13 +16,14 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "classify/classifier_client.h"
 #include "classify/model/model.h"
 #include "racewatch/v1/classifier_service.grpc.pb.h"
 
 namespace racewatch::classify {
 namespace {
 
-constexpr char kPushbackMs[] = "200";
+constexpr int kPushbackMs = 200;
 
 DocumentView View(const v1::Document& document) {
   return {document.title(), document.text(), document.language()};
@@ -86,25 +88,43 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
     return true;
   }
 
+  // INVALID_ARGUMENT when the batch is larger than the service takes.
+  static base::Status CheckSize(const v1::ClassifyBatchRequest& request) {
+    const auto documents = static_cast<size_t>(request.documents_size());
+    if (documents > kBatchDocumentsMax)
+      return base::InvalidArgument(std::to_string(documents) + " documents in a batch, at most " +
+                                   std::to_string(kBatchDocumentsMax));
+    if (const size_t bytes = request.ByteSizeLong(); bytes > kBatchRequestBytesMax)
+      return base::InvalidArgument(std::to_string(bytes) + " bytes in a batch, at most " + std::to_string(kBatchRequestBytesMax));
+    return {};
+  }
+
+  // Queues `run` for this batch and counts it, or says why not.
+  base::Status Accept(const v1::ClassifyBatchRequest& request, std::function<void(Scratch&)> run) {
+    base::Status status = CheckSize(request);
+    const auto documents = static_cast<size_t>(request.documents_size());
+    if (status.ok() && !Enqueue(documents, std::move(run))) status = base::ResourceExhausted("classifier queue is full");
+    if (!status.ok()) {
+      metrics.Error(status.code() == base::Code::kResourceExhausted ? "shed" : "bad_request");
+      return status;
+    }
+    metrics.Received(static_cast<double>(documents));
+    batch_documents.Observe(static_cast<double>(documents));
+    return status;
+  }
+
   grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, grpc::ServerUnaryReactor* reactor,
-                                   grpc::StatusCode code, const std::string& why) {
-    metrics.Error(code == grpc::StatusCode::RESOURCE_EXHAUSTED ? "shed" : "bad_request");
-    if (code == grpc::StatusCode::RESOURCE_EXHAUSTED) context->AddTrailingMetadata("grpc-retry-pushback-ms", kPushbackMs);
-    reactor->Finish(grpc::Status(code, why));
+                                   const base::Status& why) {
+    if (why.code() == base::Code::kResourceExhausted)
+      context->AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(kPushbackMs));
+    reactor->Finish(grpc::Status(static_cast<grpc::StatusCode>(why.code()), why.message()));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* ClassifyBatch(grpc::CallbackServerContext* context, const v1::ClassifyBatchRequest* request,
                                           v1::ClassifyBatchResponse* response) override {
     auto* reactor = context->DefaultReactor();
-    const size_t documents = static_cast<size_t>(request->documents_size());
-    if (documents > kBatchDocumentsMax)
-      return Refuse(context, reactor, grpc::StatusCode::INVALID_ARGUMENT,
-                    std::to_string(documents) + " documents in a batch, at most " + std::to_string(kBatchDocumentsMax));
-    if (const size_t bytes = request->ByteSizeLong(); bytes > kBatchRequestBytesMax)
-      return Refuse(context, reactor, grpc::StatusCode::INVALID_ARGUMENT,
-                    std::to_string(bytes) + " bytes in a batch, at most " + std::to_string(kBatchRequestBytesMax));
-    const bool taken = Enqueue(documents, [this, context, request, response, reactor](Scratch& scratch) {
+    const base::Status taken = Accept(*request, [this, context, request, response, reactor](Scratch& scratch) {
       if (context->IsCancelled()) {
         metrics.Dropped("cancelled", request->documents_size());
         reactor->Finish(grpc::Status::CANCELLED);
@@ -113,10 +133,7 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
       TagBatch(*request, scratch, response);
       reactor->Finish(grpc::Status::OK);
     });
-    if (!taken) return Refuse(context, reactor, grpc::StatusCode::RESOURCE_EXHAUSTED, "classifier queue is full");
-    metrics.Received(static_cast<double>(documents));
-    batch_documents.Observe(static_cast<double>(documents));
-    return reactor;
+    return taken.ok() ? reactor : Refuse(context, reactor, taken);
   }
 
   void TagBatch(const v1::ClassifyBatchRequest& request, Scratch& scratch, v1::ClassifyBatchResponse* response) {
@@ -146,8 +163,9 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
       const base::Status status = Current()->Explain(View(request->document()), labels, scratch, response);
       reactor->Finish(grpc::Status(static_cast<grpc::StatusCode>(status.code()), status.message()));
     });
-    if (!taken) return Refuse(context, reactor, grpc::StatusCode::RESOURCE_EXHAUSTED, "classifier queue is full");
-    return reactor;
+    if (taken) return reactor;
+    metrics.Error("shed");
+    return Refuse(context, reactor, base::ResourceExhausted("classifier queue is full"));
   }
 
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context, const v1::GetModelRequest*,
@@ -183,11 +201,71 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
   std::vector<std::jthread> workers;
 };
 
+// Destruction waits for the calls in hand, whose callbacks run first.
+class ClassifierService::LocalCalls final : public ClassifierClient {
+ public:
+  explicit LocalCalls(Impl& impl) : impl_(impl) {}
+  ~LocalCalls() override {
+    closing_ = true;
+    std::unique_lock lock(mutex_);
+    none_left_.wait(lock, [this] { return calls_ == 0; });
+  }
+
+  void ClassifyBatch(v1::ClassifyBatchRequest request, std::chrono::milliseconds deadline, Callback callback) override {
+    struct Call {
+      v1::ClassifyBatchRequest request;
+      Callback callback;
+      std::chrono::steady_clock::time_point deadline;
+    };
+    auto call = std::make_shared<Call>(Call{std::move(request), std::move(callback), std::chrono::steady_clock::now() + deadline});
+    Began();
+    const base::Status taken = impl_.Accept(call->request, [this, call](Scratch& scratch) {
+      Reply reply = MakeReply();
+      if (closing_ || std::chrono::steady_clock::now() > call->deadline) {
+        impl_.metrics.Dropped("cancelled", call->request.documents_size());
+        reply.status = closing_ ? base::Cancelled("classifier: stopping") : base::DeadlineExceeded("classifier: not in time");
+      } else {
+        impl_.TagBatch(call->request, scratch, &reply.response);
+      }
+      call->callback(std::move(reply));
+      Ended();
+    });
+    if (taken.ok()) return;
+    Reply reply = MakeReply();
+    reply.status = taken.Annotate("classifier");
+    if (taken.code() == base::Code::kResourceExhausted) reply.pushback = std::chrono::milliseconds(kPushbackMs);
+    call->callback(std::move(reply));
+    Ended();
+  }
+
+ private:
+  static Reply MakeReply() {
+    Reply reply;
+    reply.was_connected = true;
+    return reply;
+  }
+  void Began() {
+    const std::scoped_lock lock(mutex_);
+    ++calls_;
+  }
+  void Ended() {
+    const std::scoped_lock lock(mutex_);
+    if (--calls_ == 0) none_left_.notify_all();
+  }
+
+  Impl& impl_;
+  std::mutex mutex_;
+  std::condition_variable none_left_;
+  size_t calls_ = 0;
+  std::atomic<bool> closing_ = false;
+};
+
 ClassifierService::ClassifierService(Options options, std::shared_ptr<const Model> model, prometheus::Registry& registry)
     : impl_(std::make_unique<Impl>(options, std::move(model), registry)) {}
 ClassifierService::~ClassifierService() = default;
 
 grpc::Service& ClassifierService::service() { return *impl_; }
+std::unique_ptr<ClassifierClient> ClassifierService::LocalClient() { return std::make_unique<LocalCalls>(*impl_); }
 
 void ClassifierService::SetModel(std::shared_ptr<const Model> model) {
   const std::scoped_lock lock(impl_->mutex);

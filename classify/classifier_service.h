@@ -18,6 +18,7 @@ class Registry;
 
 namespace racewatch::classify {
 
+class ClassifierClient;
 class Model;
 
 inline constexpr size_t kBatchDocumentsMax = 64;
@@ -35,6 +36,9 @@ class ClassifierService {
 
   // What the server registers.
   grpc::Service& service();
+  // For a tagger in this process: the same queue, limits, shedding and answers, without sockets or
+  // serialisation. The service outlives it.
+  std::unique_ptr<ClassifierClient> LocalClient();
 
   // Later batches use `model`; those already begun finish with the old one. Any thread.
   void SetModel(std::shared_ptr<const Model> model);
@@ -47,6 +51,7 @@ class ClassifierService {
 
  private:
   struct Impl;
+  class LocalCalls;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,10 +1,14 @@
 #include "classify/tag_step.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bus/topics.h"
+#include "racewatch/v1/article.pb.h"
 #include "racewatch/v1/tagged_article.pb.h"
 
 namespace racewatch::classify {
@@ -17,42 +21,54 @@ bool IsArticleId(const std::string& id) {
 }
 
 // Never inside a UTF-8 sequence.
-std::string CutText(const std::string& text, size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
+void CutText(std::string* text, size_t bytes_max) {
+  if (text->size() <= bytes_max) return;
   size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
+  while (end > 0 && (static_cast<unsigned char>((*text)[end]) & 0xC0) == 0x80) --end;
+  text->resize(end);
+}
+
+// Appends the field `number` of a message with these bytes (protobuf encoding, "length-delimited records").
+void AppendField(uint32_t number, std::string_view bytes, std::string* out) {
+  constexpr uint32_t kLengthDelimited = 2;
+  google::protobuf::io::StringOutputStream stream(out);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.WriteTag(number << 3 | kLengthDelimited);
+  coded.WriteVarint32(static_cast<uint32_t>(bytes.size()));
+  coded.WriteRaw(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 }  // namespace
 
-base::Result<v1::Article> DecodeArticle(const base::Record& record) {
+base::Result<std::unique_ptr<v1::Document>> DecodeDocument(const base::Record& record) {
   v1::Article article;
   if (record.tombstone) return base::InvalidArgument("record without a value");
   if (!article.ParseFromString(record.value)) return base::InvalidArgument("bytes are no racewatch.v1.Article");
   if (!IsArticleId(article.id()))
     return base::InvalidArgument("article id '" + article.id().substr(0, 40) + "' is not 32 hexadecimal digits");
-  return article;
-}
-
-v1::Document MakeDocument(const v1::Article& article) {
-  v1::Document document;
-  document.set_id(article.id());
-  document.set_title(CutText(article.title(), kTextBytesMax / 8));
-  document.set_text(CutText(article.text(), kTextBytesMax));
-  document.set_language(article.language());
+  CutText(article.mutable_title(), kTextBytesMax / 8);
+  CutText(article.mutable_text(), kTextBytesMax);
+  auto document = std::make_unique<v1::Document>();
+  document->set_id(std::move(*article.mutable_id()));
+  document->set_title(std::move(*article.mutable_title()));
+  document->set_text(std::move(*article.mutable_text()));
+  document->set_language(std::move(*article.mutable_language()));
   return document;
 }
 
-base::Record MakeTaggedRecord(const base::Record& source, v1::Article article, v1::Tags tags, base::UnixMs now_ms) {
-  v1::TaggedArticle tagged;
-  *tagged.mutable_article() = std::move(article);
-  *tagged.mutable_tags() = std::move(tags);
-  *tagged.mutable_tagged_at() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(now_ms);
+base::Record MakeTaggedRecord(const base::Record& source, std::string_view article_id, const v1::Tags& tags,
+                              base::UnixMs now_ms) {
+  using google::protobuf::util::TimeUtil;
   base::Record record;
   record.topic = source.topic == base::kBackfillTopic ? base::kTaggedBackfillTopic : base::kTaggedTopic;
-  record.key = tagged.article().id();
-  tagged.SerializeToString(&record.value);
+  record.key = article_id;
+  const std::string tag_bytes = tags.SerializeAsString();
+  record.value.reserve(source.value.size() + tag_bytes.size() + 64);
+  AppendField(v1::TaggedArticle::kArticleFieldNumber, source.value, &record.value);
+  AppendField(v1::TaggedArticle::kTagsFieldNumber, tag_bytes, &record.value);
+  v1::TaggedArticle rest;
+  *rest.mutable_tagged_at() = TimeUtil::MillisecondsToTimestamp(now_ms);
+  rest.AppendToString(&record.value);
   record.headers = {{"content-type", "application/x-protobuf"}, {"schema", "racewatch.v1.TaggedArticle"}};
   if (const std::string* trace = source.FindHeader("traceparent")) record.headers.push_back({"traceparent", *trace});
   return record;

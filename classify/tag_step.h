@@ -1,13 +1,13 @@
-// The pure part of the tagger: record → article, article → document, article and answer → tagged record.
-// Stateless, any thread.
+// The pure part of the tagger: record → document, record and answer → tagged record. Stateless, any thread.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/bus/record.h"
 #include "base/clock.h"
 #include "base/status.h"
-#include "racewatch/v1/article.pb.h"
 #include "racewatch/v1/classifier_service.pb.h"
 
 namespace racewatch::classify {
@@ -16,12 +16,13 @@ namespace racewatch::classify {
 // archive keeps them whole). Evidence offsets stay valid: the cut is at the end.
 inline constexpr size_t kTextBytesMax = 256 << 10;
 
-// INVALID_ARGUMENT when the bytes are no article or the id is not 32 hexadecimal digits.
-base::Result<v1::Article> DecodeArticle(const base::Record& record);
+// What the classifier needs of the record's article. INVALID_ARGUMENT when the bytes are no article or the id
+// is not 32 hexadecimal digits.
+base::Result<std::unique_ptr<v1::Document>> DecodeDocument(const base::Record& record);
 
-v1::Document MakeDocument(const v1::Article& article);
-
-// The record for the tagged topic that belongs to `source_topic` (live or backfill).
-base::Record MakeTaggedRecord(const base::Record& source, v1::Article article, v1::Tags tags, base::UnixMs now_ms);
+// The record for the tagged topic that belongs to the topic of `source` (live or backfill). The article's bytes
+// go in as they came, so fields that this build does not know stay.
+base::Record MakeTaggedRecord(const base::Record& source, std::string_view article_id, const v1::Tags& tags,
+                              base::UnixMs now_ms);
 
 }  // namespace racewatch::classify

@@ -38,9 +38,23 @@ struct Partition {
 
 struct Item {
   base::Record record;
-  v1::Article article;
+  std::string id;                          // of the article; empty when undecodable
+  std::unique_ptr<v1::Document> document;  // null once a call has taken it: made again for the next try
   std::shared_ptr<Partition> partition;
   uint32_t attempts = 0;
+};
+
+// A finished item on its way to the bus. The record is made from it for each try, so none is copied in case.
+struct Outgoing {
+  Item item;
+  v1::Tags tags;
+  base::UnixMs at = 0;
+  std::string reason, detail;  // of a dead letter
+  bool dead_letter() const { return !reason.empty(); }
+  base::Record Make() const {
+    return dead_letter() ? base::MakeDeadLetter(item.record, "tagger", reason, detail, std::max(item.attempts, 1u))
+                         : MakeTaggedRecord(item.record, item.id, tags, at);
+  }
 };
 
 struct Batch {
@@ -88,17 +102,11 @@ struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
   void OnReply(Batch batch, ClassifierClient::Reply reply, Instant started);
   void Retry(Batch batch, const ClassifierClient::Reply& reply);
   void FinishItem(Item item, v1::ClassifyResult result);
-  void Bury(const Item& item, std::string_view reason, std::string_view detail);
-  void Send(base::Record out, std::shared_ptr<Partition> partition, int64_t offset, bool dead_letter);
-  void Done(const std::shared_ptr<Partition>& partition, int64_t offset);
+  void Bury(Item item, std::string_view reason, std::string_view detail);
+  void Send(std::shared_ptr<Outgoing> out);
+  void OnDelivery(const std::shared_ptr<Outgoing>& out, const base::Delivery& delivery);
+  void Park(std::shared_ptr<Outgoing> out);
   milliseconds BackOff(uint32_t tries);
-
-  struct Parked {
-    base::Record record;
-    std::shared_ptr<Partition> partition;
-    int64_t offset;
-    bool dead_letter;
-  };
 
   const v1::TaggerConfig config;
   ClassifierClient& client;
@@ -117,7 +125,7 @@ struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
   std::map<base::TopicPartition, std::shared_ptr<Partition>> partitions;
   std::deque<Item> fresh;        // decoded, not yet in a batch
   std::deque<Batch> ready;       // waiting for a free call or for their back-off
-  std::deque<Parked> parked;     // the sink was full
+  std::deque<std::shared_ptr<Outgoing>> parked;  // the sink was full
   size_t calls_in_flight = 0;
   size_t in_hand = 0;            // records accepted and not finished
   size_t in_hand_bytes = 0;
@@ -192,12 +200,13 @@ void TaggerRole::Impl::Accept(base::Record record) {
     item.partition = partition;
   }
   item.record = std::move(record);
-  auto article = DecodeArticle(item.record);
-  if (!article.ok()) {
-    Bury(item, "undecodable", article.status().message());
+  auto document = DecodeDocument(item.record);
+  if (!document.ok()) {
+    Bury(std::move(item), "undecodable", document.status().message());
     return;
   }
-  item.article = std::move(*article);
+  item.id = (*document)->id();
+  item.document = std::move(*document);
   const std::scoped_lock lock(mutex);
   fresh.push_back(std::move(item));
 }
@@ -231,7 +240,10 @@ void TaggerRole::Impl::StartCalls() {
       ++calls_in_flight;
     }
     v1::ClassifyBatchRequest request;
-    for (const Item& item : batch.items) *request.add_documents() = MakeDocument(item.article);
+    for (Item& item : batch.items) {
+      if (!item.document) item.document = std::move(DecodeDocument(item.record)).value();
+      request.mutable_documents()->AddAllocated(item.document.release());
+    }
     auto shared = std::make_shared<Batch>(std::move(batch));
     const Instant started = std::chrono::steady_clock::now();
     client.ClassifyBatch(std::move(request), milliseconds(config.deadline_ms()),
@@ -283,7 +295,7 @@ void TaggerRole::Impl::Retry(Batch batch, const ClassifierClient::Reply& reply) 
   }
   for (Item& item : batch.items) {
     if (batch.items.size() == 1 && ++item.attempts >= config.attempts_max()) {
-      Bury(item, "classify_failed", reply.status.message());
+      Bury(std::move(item), "classify_failed", reply.status.message());
       continue;
     }
     Batch single;
@@ -301,7 +313,7 @@ void TaggerRole::Impl::FinishItem(Item item, v1::ClassifyResult result) {
     ++item.attempts;
     const base::Status status(static_cast<base::Code>(result.code()), result.error());
     if (!status.retryable() || item.attempts >= config.attempts_max()) {
-      Bury(item, "classify_failed", status.message());
+      Bury(std::move(item), "classify_failed", status.message());
       return;
     }
     Batch single;
@@ -312,66 +324,73 @@ void TaggerRole::Impl::FinishItem(Item item, v1::ClassifyResult result) {
     ready.push_back(std::move(single));
     return;
   }
-  auto out = MakeTaggedRecord(item.record, std::move(item.article), std::move(*result.mutable_tags()), clock.NowMs());
-  Send(std::move(out), item.partition, item.record.offset, false);
-  const std::scoped_lock lock(mutex);
-  in_hand_bytes -= std::min(in_hand_bytes, item.record.ByteSize());
+  auto out = std::make_shared<Outgoing>();
+  out->item = std::move(item);
+  out->tags = std::move(*result.mutable_tags());
+  out->at = clock.NowMs();
+  Send(std::move(out));
 }
 
-void TaggerRole::Impl::Bury(const Item& item, std::string_view reason, std::string_view detail) {
+void TaggerRole::Impl::Bury(Item item, std::string_view reason, std::string_view detail) {
   log.RateLimited(base::LogLevel::kWarn, "dead_letter",
                   {{"reason", reason}, {"topic", item.record.topic}, {"partition", item.record.partition},
                    {"offset", item.record.offset}, {"detail", detail}});
-  Send(base::MakeDeadLetter(item.record, "tagger", reason, detail, std::max(item.attempts, 1u)), item.partition,
-       item.record.offset, true);
-  const std::scoped_lock lock(mutex);
-  in_hand_bytes -= std::min(in_hand_bytes, item.record.ByteSize());
+  auto out = std::make_shared<Outgoing>();
+  out->item = std::move(item);
+  out->reason = reason;
+  out->detail = detail;
+  Send(std::move(out));
 }
 
-void TaggerRole::Impl::Send(base::Record out, std::shared_ptr<Partition> partition, int64_t offset, bool dead_letter) {
-  base::Record copy = out;  // for another try: Send takes the record even when it then fails to deliver
-  auto status = sink.Send(std::move(out), [self = shared_from_this(), partition, offset, dead_letter,
-                                           copy](const base::Delivery& delivery) {
-    if (delivery.status.ok()) {
-      if (dead_letter) {
-        self->metrics.Dropped("dead_lettered");
-        ++self->dead_lettered;
-      } else {
-        self->metrics.Sent();
-        ++self->tagged;
-      }
-      self->Done(partition, offset);
-      return;
-    }
-    self->metrics.Error("delivery");
-    self->log.RateLimited(base::LogLevel::kWarn, "delivery_failed", {{"error", delivery.status.message()}});
-    const std::scoped_lock lock(self->mutex);
-    self->parked.push_back({copy, partition, offset, dead_letter});
+void TaggerRole::Impl::Send(std::shared_ptr<Outgoing> out) {
+  auto status = sink.Send(out->Make(), [self = shared_from_this(), out](const base::Delivery& delivery) {
+    self->OnDelivery(out, delivery);
   });
   if (status.ok()) return;
-  if (!status.retryable() && !dead_letter) {
+  if (!status.retryable() && !out->dead_letter()) {
     // Too large for the bus with its tags: the dead letter is cut, so it always fits.
-    Send(base::MakeDeadLetter(copy, "tagger", "too_large", status.message(), 1), partition, offset, true);
+    out->reason = "too_large";
+    out->detail = status.message();
+    Send(std::move(out));
     return;
   }
+  Park(std::move(out));
+}
+
+void TaggerRole::Impl::OnDelivery(const std::shared_ptr<Outgoing>& out, const base::Delivery& delivery) {
+  if (!delivery.status.ok()) {
+    metrics.Error("delivery");
+    log.RateLimited(base::LogLevel::kWarn, "delivery_failed", {{"error", delivery.status.message()}});
+    Park(out);
+    return;
+  }
+  if (out->dead_letter()) {
+    metrics.Dropped("dead_lettered");
+    ++dead_lettered;
+  } else {
+    metrics.Sent();
+    ++tagged;
+  }
   const std::scoped_lock lock(mutex);
-  parked.push_back({std::move(copy), std::move(partition), offset, dead_letter});
+  const Item& item = out->item;
+  if (!item.partition->revoked) item.partition->tracker.Done(item.record.offset);
+  in_hand_bytes -= std::min(in_hand_bytes, item.record.ByteSize());
+  --in_hand;
+  changed.notify_all();
+}
+
+void TaggerRole::Impl::Park(std::shared_ptr<Outgoing> out) {
+  const std::scoped_lock lock(mutex);
+  parked.push_back(std::move(out));
 }
 
 void TaggerRole::Impl::SendParked() {
-  std::deque<Parked> again;
+  std::deque<std::shared_ptr<Outgoing>> again;
   {
     const std::scoped_lock lock(mutex);
     again.swap(parked);
   }
-  for (Parked& p : again) Send(std::move(p.record), std::move(p.partition), p.offset, p.dead_letter);
-}
-
-void TaggerRole::Impl::Done(const std::shared_ptr<Partition>& partition, int64_t offset) {
-  const std::scoped_lock lock(mutex);
-  if (!partition->revoked) partition->tracker.Done(offset);
-  --in_hand;
-  changed.notify_all();
+  for (std::shared_ptr<Outgoing>& out : again) Send(std::move(out));
 }
 
 void TaggerRole::Impl::CommitProgress(bool now) {

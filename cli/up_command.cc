@@ -59,13 +59,13 @@ void Validate(const v1::UpConfig& config, base::Problems* problems) {
   part("store", store::ValidateStoreConfig, config.store());
 }
 
-// The classifier of this same process, without a socket. The channel exists once the server has started.
+// The classifier of this same process, without a socket.
 class InProcessClassifier final : public classify::ClassifierClient, public base::Component {
  public:
-  explicit InProcessClassifier(base::GrpcServer& server) : server_(server) {}
+  explicit InProcessClassifier(classify::ClassifierRole& role) : role_(role) {}
   std::string name() const override { return "classifier_client"; }
   base::Status Start() override {
-    inner_ = classify::MakeGrpcClassifierClient(server_.InProcessChannel(), true);
+    inner_ = role_.LocalClient();
     return {};
   }
   base::Status Stop(std::chrono::milliseconds) override {
@@ -77,7 +77,7 @@ class InProcessClassifier final : public classify::ClassifierClient, public base
   }
 
  private:
-  base::GrpcServer& server_;
+  classify::ClassifierRole& role_;
   std::unique_ptr<classify::ClassifierClient> inner_;
 };
 
@@ -86,7 +86,7 @@ struct Pipeline {
   Pipeline(const v1::UpConfig& config, base::Clock& clock, Process& process, const std::string& state)
       : classifier(config.classifier(), process.registry(), process.log()),
         server({config.grpc_listen(), config.classifier().reflection() || config.store().reflection()}),
-        client(server),
+        client(classifier),
         config_(config),
         clock_(clock),
         process_(process),

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -128,6 +130,42 @@ TEST_F(ClassifierServiceTest, ShedsWhatDoesNotFitTheQueueWithAPushback) {
   changed.wait(lock, [&] { return answered == kCalls; });
   EXPECT_GT(shed, 0);
   EXPECT_LT(shed, kCalls);
+}
+
+TEST_F(ClassifierServiceTest, AnswersALocalClientAsOverGrpc) {
+  Start({1, 1024});
+  const auto local = service_->LocalClient();
+  const auto ask = [&local](v1::ClassifyBatchRequest request, milliseconds deadline = std::chrono::seconds(60)) {
+    std::promise<ClassifierClient::Reply> answer;
+    local->ClassifyBatch(std::move(request), deadline, [&answer](ClassifierClient::Reply reply) { answer.set_value(std::move(reply)); });
+    return answer.get_future().get();
+  };
+  auto request = Batch(3);
+  request.mutable_documents(1)->clear_title();
+  request.mutable_documents(1)->clear_text();
+  v1::ClassifyBatchResponse over_grpc;
+  ASSERT_TRUE(Classify(request, &over_grpc).ok());
+  const auto reply = ask(request);
+  ASSERT_TRUE(reply.status.ok()) << reply.status.message();
+  EXPECT_EQ(reply.response.SerializeAsString(), over_grpc.SerializeAsString());
+  EXPECT_TRUE(reply.was_connected);
+  EXPECT_EQ(ask(Batch(65)).status.code(), base::Code::kInvalidArgument);
+  EXPECT_EQ(ask(Batch(1), milliseconds(-1)).status.code(), base::Code::kDeadlineExceeded);
+  ASSERT_TRUE(service_->Drain(milliseconds(10000)).ok());
+  const auto shed = ask(Batch(1));
+  EXPECT_EQ(shed.status.code(), base::Code::kResourceExhausted);
+  EXPECT_EQ(shed.pushback, milliseconds(200));
+}
+
+TEST_F(ClassifierServiceTest, ALocalClientAnswersEveryCallBeforeItGoes) {
+  Start({2, 4096});
+  std::atomic<int> answered = 0;
+  {
+    const auto local = service_->LocalClient();
+    for (int i = 0; i < 60; ++i)
+      local->ClassifyBatch(Batch(64), std::chrono::seconds(60), [&answered](const ClassifierClient::Reply&) { ++answered; });
+  }
+  EXPECT_EQ(answered, 60);
 }
 
 TEST_F(ClassifierServiceTest, FinishesWhatItHasAndTakesNoMoreWhenItDrains) {
