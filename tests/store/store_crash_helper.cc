@@ -58,6 +58,7 @@ int Run(const char* dir, uint64_t seed) {
     std::fflush(stdout);
     if (round.ok() && round->idle) break;
   }
+  (void)source.Close();  // tells the loop, which goes before the source
   if (!status.ok()) return std::fprintf(stderr, "%s\n", status.ToString().c_str()), 1;
   std::puts("done");
   return 0;
