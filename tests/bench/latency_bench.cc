@@ -55,7 +55,7 @@ struct Roles {
     tagger = std::make_unique<classify::TaggerRole>(classify::WithDefaults(v1::TaggerConfig()), *client, tagger_sink, clock, registry, log);
     tagger_source = std::make_unique<base::EmbeddedSource>(
         *bus, base::SourceOptions{{std::string(base::kArticlesTopic)}, "tagger", tagger.get()});
-    tagger->SetSource(*tagger_source);
+    tagger->SetSource(*tagger_source, "tagger");
     RW_RETURN_IF_ERROR(http.Start());
     RW_RETURN_IF_ERROR(store.Start());
     return tagger->Start();
