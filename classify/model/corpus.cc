@@ -85,7 +85,9 @@ LabelledDocument FromJson(const json& object, bool own) {
   d.own = own;
   std::set<std::string> unscored;
   for (const auto& field : object.value("unscored", json::array())) unscored.insert(field.get<std::string>());
-  ReadLabels(object.at("labels"), unscored, &d);
+  const json& labels = object.at("labels");
+  ReadLabels(labels, unscored, &d);
+  d.near_miss = !d.labelled && !StringOf(labels, "genre").empty();
   return d;
 }
 
@@ -127,16 +129,19 @@ base::Status ReadLabelled(const std::string& path, bool own, std::vector<Labelle
   return base::Status::Ok();
 }
 
+void Shorten(size_t bytes, LabelledDocument* document) {
+  if (document->text.size() <= bytes) return;
+  while (bytes > 0 && (static_cast<uint8_t>(document->text[bytes]) & 0xC0) == 0x80) --bytes;
+  document->text.resize(bytes);
+}
+
 void AddShortened(std::vector<LabelledDocument>* documents) {
-  constexpr size_t kShortBytes = 360;
   const size_t count = documents->size();
   for (size_t i = 0; i < count; ++i) {
-    if ((*documents)[i].own || (*documents)[i].relevant != 0 || (*documents)[i].text.size() < 2 * kShortBytes) continue;
+    if ((*documents)[i].own || (*documents)[i].relevant != 0 || (*documents)[i].text.size() < 2 * kSummaryCopyBytes) continue;
     LabelledDocument copy = (*documents)[i];
     copy.derived = true;
-    size_t end = kShortBytes;
-    while (end > 0 && (static_cast<uint8_t>(copy.text[end]) & 0xC0) == 0x80) --end;
-    copy.text.resize(end);
+    Shorten(kSummaryCopyBytes, &copy);
     documents->push_back(std::move(copy));
   }
 }
@@ -168,6 +173,7 @@ std::vector<uint32_t> AssignFolds(const std::vector<LabelledDocument>& documents
   std::map<uint32_t, Size> sizes;
   for (uint32_t i = 0; i < documents.size(); ++i) {
     Size& size = sizes.try_emplace(groups[i], Size{groups[i], 0, 0}).first->second;
+    if (documents[i].own || documents[i].derived) continue;  // so that passages added later move no real text
     size.relevant += documents[i].labelled;
     ++size.all;
   }

@@ -20,6 +20,7 @@ struct LabelledDocument {
   std::string id, title, text, language, outlet, family;
   bool own = false;        // written for the project
   bool derived = false;    // a shortened copy made for training; never judged
+  bool near_miss = false;  // not relevant, but close enough that its readers gave it a genre
   int8_t relevant = kMasked;                // 0, 1 or masked
   bool labelled = false;                    // themes, stance and lean below mean something
   std::array<int8_t, kThemeCount> themes{};  // 0, 1 or masked
@@ -29,6 +30,12 @@ struct LabelledDocument {
 
 // Appends the documents of `path`. NOT_FOUND, or INVALID_ARGUMENT `F:LINE: what`.
 base::Status ReadLabelled(const std::string& path, bool own, std::vector<LabelledDocument>* documents);
+
+// Bytes of the text that a copy shortened to its summary keeps.
+inline constexpr size_t kSummaryCopyBytes = 360;
+
+// Cuts the text to at most `bytes`, at a character's end.
+void Shorten(size_t bytes, LabelledDocument* document);
 
 // Appends the title and first sentences of every real text that is not relevant, as a summary feed would carry
 // it: our passages are short and mostly relevant, and without these short would look relevant.

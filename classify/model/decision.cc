@@ -12,6 +12,8 @@ double HeadProbability(const Logits& logits, const Calibration& calibration, siz
   return Sigmoid(double{calibration.slope[head]} * logits[head] + calibration.offset[head]);
 }
 
+constexpr double kLeanSidesMax = 0.98;
+
 Scores ToScores(const Logits& logits, const Calibration& calibration) {
   const auto p = [&](size_t head) { return HeadProbability(logits, calibration, head); };
   Scores scores;
@@ -21,8 +23,9 @@ Scores ToScores(const Logits& logits, const Calibration& calibration) {
     const double present = scores.relevance * p(PresenceHead(t)), polar = p(PolarHead(t)), side = p(SideHead(t));
     scores.stance[t] = {present * polar * side, present * polar * (1 - side), present * (1 - polar)};
   }
-  const double polar = p(kLeanPolarHead), side = p(kLeanSideHead);
-  scores.lean = {polar * side, polar * (1 - side), 1 - polar};
+  // Two separate heads may claim more than all between them; neutral keeps a remainder.
+  const double us = p(kLeanUsHead), china = p(kLeanChinaHead), fit = std::min(1.0, kLeanSidesMax / (us + china + 1e-12));
+  scores.lean = {us * fit, china * fit, 1 - (us + china) * fit};
   return scores;
 }
 
@@ -55,11 +58,11 @@ Decision Decide(const Scores& scores, const Thresholds& thresholds) {
 
 namespace {
 
-constexpr double kSlopeRidge = 8.0, kOffsetRidge = 1.0;
+constexpr double kSlopeRidge = 8.0;
 
 // Log loss of (a, b) with the ridge.
-double PlattLoss(std::span<const Outcome> outcomes, double a, double b) {
-  double loss = kSlopeRidge * (a - 1) * (a - 1) / 2 + kOffsetRidge * b * b / 2;
+double PlattLoss(std::span<const Outcome> outcomes, double offset_ridge, double a, double b) {
+  double loss = kSlopeRidge * (a - 1) * (a - 1) / 2 + offset_ridge * b * b / 2;
   for (const Outcome& o : outcomes) {
     const double z = a * o.logit + b, margin = o.positive ? z : -z;
     loss += margin > 0 ? std::log1p(std::exp(-margin)) : std::log1p(std::exp(margin)) - margin;
@@ -70,10 +73,10 @@ double PlattLoss(std::span<const Outcome> outcomes, double a, double b) {
 }  // namespace
 
 // Newton's method with the step halved until the loss falls (Lin, Lin and Weng 2007).
-std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes) {
-  double a = 1, b = 0, loss = PlattLoss(outcomes, a, b);
+std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, double offset_ridge) {
+  double a = 1, b = 0, loss = PlattLoss(outcomes, offset_ridge, a, b);
   for (int iteration = 0; iteration < 100; ++iteration) {
-    double ga = kSlopeRidge * (a - 1), gb = kOffsetRidge * b, haa = kSlopeRidge, hab = 0, hbb = kOffsetRidge;
+    double ga = kSlopeRidge * (a - 1), gb = offset_ridge * b, haa = kSlopeRidge, hab = 0, hbb = offset_ridge;
     for (const Outcome& o : outcomes) {
       const double p = Sigmoid(a * o.logit + b), error = p - o.positive, weight = p * (1 - p);
       ga += error * o.logit;
@@ -84,8 +87,8 @@ std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes) {
     }
     const double determinant = haa * hbb - hab * hab;
     const double da = (hbb * ga - hab * gb) / determinant, db = (haa * gb - hab * ga) / determinant;
-    double step = 1, next = PlattLoss(outcomes, a - da, b - db);
-    for (; next > loss && step > 1e-6; step /= 2, next = PlattLoss(outcomes, a - step * da, b - step * db)) {
+    double step = 1, next = PlattLoss(outcomes, offset_ridge, a - da, b - db);
+    for (; next > loss && step > 1e-6; step /= 2, next = PlattLoss(outcomes, offset_ridge, a - step * da, b - step * db)) {
     }
     if (next > loss) break;
     const bool done = loss - next < 1e-10;
@@ -103,12 +106,13 @@ double ThresholdForF1(std::span<const Scored> scored) {
   double positives = 0;
   for (const Scored& s : sorted) positives += s.positive;
   if (positives == 0) return 0.5;
-  double best = 0, threshold = 0.5, hits = 0;
+  double best = 0, threshold = 0.5, hits = 0, said = 0;
   for (size_t i = 0; i < sorted.size(); ++i) {
     hits += sorted[i].positive;
+    said += sorted[i].weight;
     const double next = i + 1 < sorted.size() ? sorted[i + 1].score : 0;
     if (next == sorted[i].score) continue;
-    const double f1 = 2 * hits / (static_cast<double>(i + 1) + positives);
+    const double f1 = 2 * hits / (said + positives);
     if (f1 > best) best = f1, threshold = (sorted[i].score + next) / 2;
   }
   const double trust = positives / (positives + 30);

@@ -24,7 +24,7 @@ struct Thresholds {
   std::array<float, kThemeCount> themes{};
   std::array<float, kTargetCount> presence{};
   std::array<float, kTargetCount> polar{};  // of P(takes a side | present)
-  float lean_polar = 0.5f;
+  float lean_polar = 0.5f;  // of P(us) + P(china)
   float unsure_margin = 0.02f;  // sides closer than this are `unsure`
 };
 
@@ -47,18 +47,19 @@ Scores ToScores(const Logits& logits, const Calibration& calibration);
 Decision Decide(const Scores& scores, const Thresholds& thresholds);
 
 // Platt scaling of one head on pairs (logit, truth), with a ridge that pulls a thin head towards the slope 1
-// and the prior's offset 0. Returns {slope, offset}.
+// and the offset 0; a very large `offset_ridge` keeps it there. Returns {slope, offset}.
 struct Outcome {
   float logit;
   bool positive;
 };
-std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes);
+std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, double offset_ridge = 1);
 
 // The cut of `scores` that gives the best F1, pulled towards half the best F1 (the optimum of a calibrated
 // score; Lipton et al. 2014) the fewer positives there are.
 struct Scored {
   double score;
   bool positive;
+  double weight = 1;
 };
 double ThresholdForF1(std::span<const Scored> scored);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 
 #include "classify/model/hash.h"
@@ -82,36 +81,6 @@ CalibrationError MeasureHead(std::string head, std::vector<Pair> pairs) {
   return {std::move(head), ece, ece - expected, pairs.size()};
 }
 
-const std::array<std::pair<const char*, Figure>, 7> kFigures = {{
-    {"relevance F1", [](const Metrics& m) { return m.relevance.F1(); }},
-    {"themes macro-F1", [](const Metrics& m) { return m.ThemesMacro(); }},
-    {"themes micro-F1", [](const Metrics& m) { return m.themes_all.F1(); }},
-    {"presence F1 (pooled)", [](const Metrics& m) { return m.presence_all.F1(); }},
-    {"stance F_avg", [](const Metrics& m) { return m.StanceAverage(); }},
-    {"lean macro-F1", [](const Metrics& m) { return m.LeanMacro(); }},
-    {"pooled F1", [](const Metrics& m) { return m.pooled.F1(); }},
-}};
-
-void Append(std::string* out, const char* format, auto... values) {
-  char line[256];
-  std::snprintf(line, sizeof line, format, values...);
-  *out += line;
-}
-
-void FormatLabels(const Metrics& m, std::string* out) {
-  Append(out, "\n%-28s %9s %9s %6s %6s\n", "label", "precision", "recall", "F1", "cases");
-  const auto line = [&](const std::string& name, const F1Counts& c) {
-    Append(out, "%-28s %9.2f %9.2f %6.2f %6.0f\n", name.c_str(), c.Precision(), c.Recall(), c.F1(), c.is);
-  };
-  line("relevance", m.relevance);
-  for (size_t i = 0; i < kThemeCount; ++i) line(std::string(base::kThemes[i]), m.themes[i]);
-  for (size_t t = 0; t < kTargetCount; ++t) {
-    line(std::string(base::kTargets[t]), m.presence[t]);
-    for (size_t c = 0; c < 3; ++c) line("  " + std::string(base::kPositions[c]), m.stance[t][c]);
-  }
-  for (size_t c = 0; c < 3; ++c) line("lean " + std::string(base::kLeans[c]), m.lean[c]);
-}
-
 }  // namespace
 
 double Metrics::ThemesMacro(double positives_min) const {
@@ -183,36 +152,6 @@ std::vector<Interval> Bootstrap(std::span<const Judged> judged, std::span<const 
     intervals.push_back(v.empty() ? Interval{0, 0} : Interval{v[v.size() / 40], v[v.size() - 1 - v.size() / 40]});
   }
   return intervals;
-}
-
-std::string FormatReport(std::span<const Judged> judged, std::span<const uint32_t> groups) {
-  const Metrics metrics = Measure(judged);
-  std::vector<Figure> figures;
-  for (const auto& [name, figure] : kFigures) figures.push_back(figure);
-  const std::vector<Interval> intervals = Bootstrap(judged, groups, figures);
-  std::string out;
-  Append(&out, "%u documents, %u relevant, %u unsure answers\n\n%-24s %6s  95 %% interval\n", metrics.documents,
-         metrics.relevant, metrics.unsure, "figure", "value");
-  for (size_t f = 0; f < figures.size(); ++f)
-    Append(&out, "%-24s %6.3f  %.3f to %.3f\n", kFigures[f].first, figures[f](metrics), intervals[f].low, intervals[f].high);
-  for (size_t t = 0; t < kTargetCount; ++t)
-    Append(&out, "F_avg %-20.20s %4.2f\n", base::kTargets[t].data(), metrics.TargetAverage(t));
-  FormatLabels(metrics, &out);
-  Append(&out, "\n%-12s %6s %7s %7s %7s %8s %6s %7s\n", "language", "docs", "relev.", "macro", "micro", "presence", "F_avg", "pooled");
-  for (const char* language : {"en", "zh", ""}) {
-    std::vector<Judged> part;
-    for (const Judged& j : judged) {
-      const std::string& l = j.document->language;
-      if (*language ? l == language : l != "en" && l != "zh") part.push_back(j);
-    }
-    const Metrics m = Measure(part);
-    Append(&out, "%-12s %6zu %7.3f %7.3f %7.3f %8.3f %6.2f %7.3f\n", *language ? language : "others", part.size(),
-           m.relevance.F1(), m.ThemesMacro(5), m.themes_all.F1(), m.presence_all.F1(), m.StanceAverage(), m.pooled.F1());
-  }
-  Append(&out, "\n%-12s %7s %7s %7s\n", "calibration", "ECE", "excess", "pairs");
-  for (const CalibrationError& e : MeasureCalibration(judged))
-    Append(&out, "%-12s %7.3f %7.3f %7zu\n", e.head.c_str(), e.ece, e.excess, e.pairs);
-  return out;
 }
 
 }  // namespace racewatch::classify

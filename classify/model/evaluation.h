@@ -66,7 +66,8 @@ using Figure = double (*)(const Metrics&);
 std::vector<Interval> Bootstrap(std::span<const Judged> judged, std::span<const uint32_t> groups,
                                 std::span<const Figure> figures);
 
-// The report as text: main figures with intervals, per label, per language, calibration.
+// The report as text: main figures with intervals, per label, per language, error of shares, risk against
+// coverage, calibration.
 std::string FormatReport(std::span<const Judged> judged, std::span<const uint32_t> groups);
 
 }  // namespace racewatch::classify

@@ -31,7 +31,7 @@ inline Block BlockOf(FeatureKind kind) {
 }
 
 // Weight of each block against the others, and what keeps the norm of a short text from being tiny.
-inline constexpr float kBlockScale[kBlocks] = {1.0f, 1.0f, 0.5f};
+inline constexpr float kBlockScale[kBlocks] = {1.0f, 1.0f, 1.0f};
 inline constexpr float kNormFloor = 1.0f;
 
 // Value of a feature that occurs `count` times, before the block's norm. `scale` is its idf times the block's weight.

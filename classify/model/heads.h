@@ -1,5 +1,6 @@
 // The outputs of the model: one linear head each, in the order of a weight row. A stance is decided in three
-// steps (does the text speak to the target, does it take a side, which), lean in two. Constants only.
+// steps (does the text speak to the target, does it take a side, which); lean has one head for each country,
+// since what makes a text favour the one is not what makes it favour the other. Constants only.
 #pragma once
 
 #include <array>
@@ -16,9 +17,9 @@ inline constexpr size_t kTargetCount = base::kTargets.size();
 inline constexpr size_t kRelevanceHead = 0;
 inline constexpr size_t kFirstThemeHead = 1;
 inline constexpr size_t kFirstStanceHead = kFirstThemeHead + kThemeCount;
-inline constexpr size_t kLeanPolarHead = kFirstStanceHead + 3 * kTargetCount;
-inline constexpr size_t kLeanSideHead = kLeanPolarHead + 1;
-inline constexpr size_t kHeads = kLeanSideHead + 1;
+inline constexpr size_t kLeanUsHead = kFirstStanceHead + 3 * kTargetCount;  // us, not china or neutral
+inline constexpr size_t kLeanChinaHead = kLeanUsHead + 1;
+inline constexpr size_t kHeads = kLeanChinaHead + 1;
 inline constexpr size_t kRowBytes = 64;
 static_assert(kHeads <= kRowBytes, "a row of weights is one cache line");
 

@@ -15,9 +15,9 @@ std::vector<Label> MakeLabels() {
     labels.push_back({name + "against", {{present, polar, {SideHead(t), -1}}}, 3, Label::kStance, t, kAgainst});
     labels.push_back({name + "neutral", {{present, neutral}}, 2, Label::kStance, t, kNeutral});
   }
-  labels.push_back({"lean:us", {{{kLeanPolarHead, 1}, {kLeanSideHead, 1}}}, 2, Label::kLean, 0, kLeanUs});
-  labels.push_back({"lean:china", {{{kLeanPolarHead, 1}, {kLeanSideHead, -1}}}, 2, Label::kLean, 0, kLeanChina});
-  labels.push_back({"lean:neutral", {{{kLeanPolarHead, -1}}}, 1, Label::kLean, 0, kLeanNeutral});
+  labels.push_back({"lean:us", {{{kLeanUsHead, 1}}}, 1, Label::kLean, 0, kLeanUs});
+  labels.push_back({"lean:china", {{{kLeanChinaHead, 1}}}, 1, Label::kLean, 0, kLeanChina});
+  labels.push_back({"lean:neutral", {{{kLeanUsHead, -1}, {kLeanChinaHead, -1}}}, 2, Label::kLean, 0, kLeanNeutral});
   return labels;
 }
 

@@ -1,5 +1,5 @@
 // A label as the outside knows it ("theme:markets", "stance:china_parity:favor", "lean:us") and the heads
-// whose sum is its logit: favor is presence + polar + side, neutral is presence - polar, us is polar + side.
+// whose sum is its logit: favor is presence + polar + side, neutral is presence - polar, lean neutral is -us - china.
 // Plain data, made once.
 #pragma once
 

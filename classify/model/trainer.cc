@@ -15,8 +15,8 @@ int8_t Truth(const LabelledDocument& d, size_t head) {
   if (head == kRelevanceHead) return d.relevant;
   if (!d.labelled) return kMasked;
   if (head < kFirstStanceHead) return d.themes[head - kFirstThemeHead];
-  if (head == kLeanPolarHead) return d.lean == kMasked ? kMasked : d.lean != kLeanNeutral;
-  if (head == kLeanSideHead) return d.lean == kMasked || d.lean == kLeanNeutral ? kMasked : d.lean == kLeanUs;
+  if (head == kLeanUsHead) return d.lean == kMasked ? kMasked : d.lean == kLeanUs;
+  if (head == kLeanChinaHead) return d.lean == kMasked ? kMasked : d.lean == kLeanChina;
   const size_t step = head - kFirstStanceHead;
   const int8_t position = d.stance[step / 3];
   if (position == kMasked) return kMasked;
@@ -26,16 +26,17 @@ int8_t Truth(const LabelledDocument& d, size_t head) {
   return position == kNeutral ? kMasked : position == kFavor;
 }
 
-enum class HeadKind { kRelevance, kTheme, kPresence, kPolar, kSide };
+enum class HeadKind { kRelevance, kTheme, kPresence, kPolar, kSide, kLean };
 
 HeadKind KindOf(size_t head) {
   if (head == kRelevanceHead) return HeadKind::kRelevance;
   if (head < kFirstStanceHead) return HeadKind::kTheme;
-  if (head == kLeanPolarHead) return HeadKind::kPolar;
-  if (head == kLeanSideHead) return HeadKind::kSide;
+  if (head == kLeanUsHead || head == kLeanChinaHead) return HeadKind::kLean;
   const size_t step = (head - kFirstStanceHead) % 3;
   return step == 0 ? HeadKind::kPresence : step == 1 ? HeadKind::kPolar : HeadKind::kSide;
 }
+
+bool IsPosition(HeadKind kind) { return kind == HeadKind::kPolar || kind == HeadKind::kSide || kind == HeadKind::kLean; }
 
 std::vector<DocumentFeatures> Rows(const std::vector<DocumentFeatures>& all, std::span<const uint32_t> documents) {
   std::vector<DocumentFeatures> rows;
@@ -68,6 +69,22 @@ Vocabulary Prune(const Vocabulary& vocabulary, const SparseMatrix& x, std::span<
   return kept;
 }
 
+// The columns of `x` that are not read from the title alone: a position is judged by the body before the headline.
+SparseMatrix WithoutTitle(const SparseMatrix& x, const Vocabulary& vocabulary) {
+  SparseMatrix body;
+  body.columns = x.columns;
+  for (size_t i = 0; i < x.rows(); ++i) {
+    for (uint32_t k = x.begin[i]; k < x.begin[i + 1]; ++k) {
+      const FeatureKind kind = vocabulary.rows[x.column[k]].kind;
+      if (kind == FeatureKind::kTitleNgram || kind == FeatureKind::kClassTitle) continue;
+      body.column.push_back(x.column[k]);
+      body.value.push_back(x.value[k]);
+    }
+    body.begin.push_back(static_cast<uint32_t>(body.column.size()));
+  }
+  return body;
+}
+
 bool Left(const std::string& without, std::string_view part) { return without.find(part) != std::string::npos; }
 
 void DropBlocks(const std::string& without, DocumentFeatures* features) {
@@ -89,7 +106,9 @@ Trainer::Trainer(const std::vector<LabelledDocument>& documents, const Lexicon& 
   for (const LabelledDocument& d : documents) {
     features_.push_back(ExtractFeatures(d, fold, lexicon, rules, false, &analysis));
     gate_features_.push_back(ExtractFeatures(d, fold, lexicon, rules, true, &analysis));
-    if (!options_.without.empty()) DropBlocks(options_.without, &features_.back());
+    if (!options_.without.empty()) {
+      DropBlocks(options_.without, &features_.back());
+    }
   }
   progress_("read features of " + std::to_string(documents.size()) + " documents");
 }
@@ -103,45 +122,66 @@ std::vector<Trainer::Weighted> Trainer::HeadExamples(std::span<const uint32_t> d
   return examples;
 }
 
-// Large outlets weigh less, our own passages at most as much as the real texts of their label, and for
-// sides every language has both labels with nearly equal weight, so that language cannot stand for the side.
+namespace {
+
+std::string LanguageCell(const LabelledDocument& d) { return d.language == "zh" ? "zh" : "other"; }
+
+// Position and lean: every language gets both labels with nearly equal weight, so that language cannot stand
+// for the label; then both labels as a whole, fully where the question is which of two.
+void BalanceLabels(HeadKind kind, const std::vector<std::string>& language, const std::vector<bool>& positive,
+                   std::vector<double>* weight) {
+  if (!IsPosition(kind)) return;
+  std::map<std::pair<std::string, bool>, double> cell;
+  double total = 0, label[2] = {};
+  for (size_t i = 0; i < weight->size(); ++i) cell[{language[i], positive[i]}] += (*weight)[i], total += (*weight)[i];
+  for (size_t i = 0; i < weight->size(); ++i) {
+    (*weight)[i] *= std::min(3.0, std::sqrt(total / (4 * cell[{language[i], positive[i]}])));
+    label[positive[i]] += (*weight)[i];
+  }
+  const double exponent = kind == HeadKind::kLean ? 0.5 : 1.0;
+  for (size_t i = 0; i < weight->size(); ++i)
+    (*weight)[i] *= std::min(4.0, std::pow(total / (2 * label[positive[i]]), exponent));
+}
+
+double CostOf(HeadKind kind, const TrainOptions& options) {
+  switch (kind) {
+    case HeadKind::kRelevance: return options.cost_relevance;
+    case HeadKind::kTheme: return options.cost_theme;
+    case HeadKind::kPresence: return options.cost_presence;
+    case HeadKind::kPolar: return options.cost_polar;
+    case HeadKind::kSide: return options.cost_side;
+    default: return options.cost_lean;
+  }
+}
+
+}  // namespace
+
+// Large outlets weigh less, our own passages at most as much as the real texts of their label.
 std::vector<Example> Trainer::WeightExamples(std::vector<Weighted> examples, size_t head) const {
   const HeadKind kind = KindOf(head);
-  const double cost = kind == HeadKind::kRelevance ? options_.cost_relevance
-                      : kind == HeadKind::kTheme   ? options_.cost_theme
-                      : kind == HeadKind::kPresence ? options_.cost_presence
-                      : kind == HeadKind::kPolar   ? options_.cost_polar
-                                                   : options_.cost_side;
   std::map<std::string, double> outlet_size;
   for (const Weighted& e : examples) outlet_size[documents_[e.document].outlet] += !documents_[e.document].own && !documents_[e.document].derived;
   std::vector<double> weight(examples.size());
-  double real[2] = {}, own[2] = {};
+  std::vector<std::string> language(examples.size());
+  std::vector<bool> positive(examples.size());
+  double sum[2][2] = {};  // by own and label
   for (size_t i = 0; i < examples.size(); ++i) {
     const LabelledDocument& d = documents_[examples[i].document];
-    // Our passages are mostly relevant and say it plainly: at full weight they make every near miss relevant.
-    const double own_weight = kind == HeadKind::kRelevance && examples[i].positive ? 0.4 : 1.0;
+    language[i] = LanguageCell(d);
+    positive[i] = examples[i].positive;
+    // At full weight our relevant passages make every near miss relevant.
+    const double own_weight = kind == HeadKind::kRelevance && examples[i].positive ? options_.own_relevant_weight : 1.0;
     weight[i] = d.own ? own_weight : d.derived ? 0.3 : std::min(1.0, std::sqrt(12.0 / outlet_size[d.outlet]));
-    (d.own ? own : real)[examples[i].positive] += weight[i];
+    sum[d.own][examples[i].positive] += weight[i];
   }
-  std::map<std::pair<std::string, bool>, double> cell;
-  double total = 0;
   for (size_t i = 0; i < examples.size(); ++i) {
-    const LabelledDocument& d = documents_[examples[i].document];
-    const bool positive = examples[i].positive;
-    if (d.own && own[positive] > real[positive]) weight[i] *= std::max(real[positive], 4.0) / own[positive];
-    cell[{d.language == "zh" ? "zh" : "other", positive}] += weight[i];
-    total += weight[i];
+    const double real = sum[false][examples[i].positive], own = sum[true][examples[i].positive];
+    if (documents_[examples[i].document].own && own > real) weight[i] *= std::max(real, 4.0) / own;
   }
+  BalanceLabels(kind, language, positive, &weight);
   std::vector<Example> result;
-  for (size_t i = 0; i < examples.size(); ++i) {
-    const LabelledDocument& d = documents_[examples[i].document];
-    double factor = 1;
-    if (kind == HeadKind::kSide || kind == HeadKind::kPolar) {
-      const double share = total / (4 * cell[{d.language == "zh" ? "zh" : "other", examples[i].positive}]);
-      factor = std::min(3.0, std::sqrt(share));
-    }
-    result.push_back({examples[i].document, examples[i].positive, cost * weight[i] * factor});
-  }
+  for (size_t i = 0; i < examples.size(); ++i)
+    result.push_back({examples[i].document, examples[i].positive, CostOf(kind, options_) * weight[i]});
   return result;
 }
 
@@ -153,6 +193,12 @@ LinearHead Trainer::FitHead(const SparseMatrix& x, std::span<const uint32_t> doc
   return FitLogistic(x, examples, options_.seed + head);
 }
 
+void Trainer::FitHeads(const SparseMatrix& x, const Vocabulary& vocabulary, std::span<const uint32_t> documents,
+                       TrainedModel* model) const {
+  const SparseMatrix body = WithoutTitle(x, vocabulary);
+  for (size_t h = 0; h < kHeads; ++h) model->heads[h] = FitHead(IsPosition(KindOf(h)) ? body : x, documents, h);
+}
+
 TrainedModel Trainer::Fit(std::span<const uint32_t> documents) const {
   TrainedModel model;
   model.calibration.slope.fill(1);
@@ -160,13 +206,13 @@ TrainedModel Trainer::Fit(std::span<const uint32_t> documents) const {
   const std::vector<DocumentFeatures> rows = Rows(features_, documents);
   const Vocabulary full = BuildVocabulary(features_, documents, groups_);
   SparseMatrix x = BuildMatrix(rows, full);
-  for (size_t h = 0; h < kHeads; ++h) model.heads[h] = FitHead(x, documents, h);
+  FitHeads(x, full, documents, &model);
   std::vector<const LinearHead*> heads;
   for (const LinearHead& head : model.heads) heads.push_back(&head);
   model.vocabulary = Prune(full, x, heads, options_.rows_max, 0.4);
   if (model.vocabulary.rows.size() < full.rows.size()) {
     x = BuildMatrix(rows, model.vocabulary);
-    for (size_t h = 0; h < kHeads; ++h) model.heads[h] = FitHead(x, documents, h);
+    FitHeads(x, model.vocabulary, documents, &model);
   }
   FitGate(documents, &model);
   return model;
@@ -178,7 +224,7 @@ void Trainer::FitGate(std::span<const uint32_t> documents, TrainedModel* model) 
   SparseMatrix x = BuildMatrix(rows, full);
   LinearHead head = FitHead(x, documents, kRelevanceHead);
   const LinearHead* one = &head;
-  model->gate_vocabulary = Prune(full, x, {&one, 1}, options_.gate_rows_max, 0.15);
+  model->gate_vocabulary = Prune(full, x, {&one, 1}, options_.gate_rows_max, 0.4);
   x = BuildMatrix(rows, model->gate_vocabulary);
   model->gate = FitHead(x, documents, kRelevanceHead);
 }
@@ -243,7 +289,9 @@ void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model
     outcomes.clear();
     for (size_t i = 0; i < held_all.size(); ++i)
       if (const int8_t truth = Truth(documents_[held_all[i]], h); truth != kMasked) outcomes.push_back({logits[i][h], truth == 1});
-    const auto [slope, offset] = FitPlatt(outcomes);
+    // How often a side is taken, and which, differs from outlet to outlet: these heads keep equal odds.
+    const HeadKind kind = KindOf(h);
+    const auto [slope, offset] = FitPlatt(outcomes, kind == HeadKind::kPolar || kind == HeadKind::kSide ? 1e9 : 1.0);
     model->calibration.slope[h] = slope;
     model->calibration.offset[h] = offset;
   }
@@ -265,9 +313,9 @@ void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model
 
 namespace {
 
-// Mean F1 of the first two classes (stance) or of all three (lean) when sides need P(polar) >= threshold.
+// F1 of the three classes, weighted, when sides need P(polar) >= threshold.
 double SideF1(std::span<const std::array<double, 3>> p, std::span<const int8_t> truth, std::span<const bool> present,
-              double threshold, int classes) {
+              double threshold, double neutral_weight) {
   double hit[3] = {}, said[3] = {}, is[3] = {};
   for (size_t i = 0; i < p.size(); ++i) {
     if (truth[i] >= 0 && truth[i] < 3) ++is[truth[i]];
@@ -278,17 +326,20 @@ double SideF1(std::span<const std::array<double, 3>> p, std::span<const int8_t> 
     hit[choice] += choice == truth[i];
   }
   double sum = 0;
-  for (int c = 0; c < classes; ++c) sum += said[c] + is[c] > 0 ? 2 * hit[c] / (said[c] + is[c]) : 0;
-  return sum / classes;
+  for (int c = 0; c < 3; ++c) {
+    const double weight = c == 2 ? neutral_weight : (1 - neutral_weight) / 2;
+    sum += said[c] + is[c] > 0 ? weight * 2 * hit[c] / (said[c] + is[c]) : 0;
+  }
+  return sum;
 }
 
 // Best cut of P(polar) on a grid, pulled towards 0.5 when few texts take a side; of equal cuts the middle.
 double PolarThreshold(std::span<const std::array<double, 3>> p, std::span<const int8_t> truth, std::span<const bool> present,
-                      int classes) {
+                      double neutral_weight) {
   double best = -1, low = 0.5, high = 0.5, sided = 0;
   for (const int8_t t : truth) sided += t == 0 || t == 1;
   for (int step = 10; step <= 80; ++step) {
-    const double cut = step / 100.0, f = SideF1(p, truth, present, cut, classes);
+    const double cut = step / 100.0, f = SideF1(p, truth, present, cut, neutral_weight);
     if (f > best + 1e-9) best = f, low = high = cut;
     else if (f > best - 1e-9) high = cut;
   }
@@ -303,7 +354,7 @@ void Trainer::SetThresholds(std::span<const uint32_t> documents, std::span<const
   const auto best_cut = [&](size_t head, auto score) {
     std::vector<Scored> scored;
     for (size_t i = 0; i < documents.size(); ++i)
-      if (const int8_t truth = Truth(documents_[documents[i]], head); truth != kMasked) scored.push_back({score(scores[i]), truth == 1});
+      if (const int8_t truth = Truth(documents_[documents[i]], head); truth != kMasked) scored.push_back({score(scores[i]), truth == 1, head == kRelevanceHead && documents_[documents[i]].near_miss ? kNearMissWeight : 1.0});
     return static_cast<float>(ThresholdForF1(scored));
   };
   thresholds->relevance = best_cut(kRelevanceHead, [](const Scores& s) { return s.relevance; });
@@ -325,7 +376,7 @@ void Trainer::SetThresholds(std::span<const uint32_t> documents, std::span<const
       p.push_back(q);
       truth.push_back(label);
     }
-    const auto cut = static_cast<float>(PolarThreshold(p, truth, {present.get(), p.size()}, lean ? 3 : 2));
+    const auto cut = static_cast<float>(PolarThreshold(p, truth, {present.get(), p.size()}, lean ? 1.0 / 3 : 0.3));
     (lean ? thresholds->lean_polar : thresholds->polar[t]) = cut;
   }
 }

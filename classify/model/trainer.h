@@ -20,11 +20,13 @@ struct TrainOptions {
   uint64_t seed = 1;
   uint32_t rows_max = 12000;       // vocabulary after pruning; hits per document are the cost of tagging
   uint32_t gate_rows_max = 3000;   // vocabulary of the relevance gate
-  double cost_relevance = 8.0;     // C of logistic regression by kind of head; larger fits harder
-  double cost_theme = 6.0;
-  double cost_presence = 6.0;
+  double cost_relevance = 20.0;    // C of logistic regression by kind of head; larger fits harder
+  double cost_theme = 20.0;
+  double cost_presence = 12.0;
   double cost_polar = 3.0;
   double cost_side = 4.0;
+  double cost_lean = 4.0;
+  double own_relevant_weight = 0.4;  // of our own relevant passages for relevance: they say it plainly
   uint32_t folds = 5;
   std::string without;  // for ablations: comma-separated of ngrams, title, counts, concepts, own
 };
@@ -40,6 +42,10 @@ struct TrainedModel {
   Thresholds thresholds;
   std::string report;  // scores on the out-of-fold predictions that set calibration and thresholds
 };
+
+// What a text that is nearly relevant counts when the threshold of relevance is set: the corpus is far richer
+// in them than a news stream.
+inline constexpr double kNearMissWeight = 1.0 / 3;
 
 // Below this probability of the gate a document is not looked at further.
 inline constexpr double kGateThreshold = 0.05;
@@ -69,6 +75,7 @@ class Trainer {
   void SetThresholds(std::span<const uint32_t> documents, std::span<const Scores> scores, Thresholds* thresholds) const;
   std::vector<Weighted> HeadExamples(std::span<const uint32_t> documents, size_t head) const;
   std::vector<Example> WeightExamples(std::vector<Weighted> examples, size_t head) const;
+  void FitHeads(const SparseMatrix& x, const Vocabulary& vocabulary, std::span<const uint32_t> documents, TrainedModel* model) const;
   LinearHead FitHead(const SparseMatrix& x, std::span<const uint32_t> documents, size_t head) const;
   std::vector<Logits> PredictLogits(const TrainedModel& model, std::span<const uint32_t> documents) const;
   std::vector<float> PredictGate(const TrainedModel& model, std::span<const uint32_t> documents) const;

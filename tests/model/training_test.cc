@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -57,6 +58,29 @@ TEST(Training, TwoTrainingsGiveTheSameBytes) {
   std::filesystem::remove(b);
 }
 
+// Own passages weigh up to as much as the real texts of their label: enough to be learnt.
+TEST(Training, OwnPassagesAreLearnt) {
+  const std::string own = Temporary("own.jsonl"), path = Temporary("own.model");
+  {
+    std::ifstream in(RACEWATCH_SOURCE_DIR "/classify/model/data/passages_en.jsonl");
+    std::ofstream out(own);
+    std::string line;
+    for (int i = 0; i < 120 && std::getline(in, line); ++i) out << line << "\n";
+  }
+  TrainingInputs inputs = SmallInputs();
+  inputs.own = {own};
+  ASSERT_TRUE(TrainModelFile(inputs, SmallOptions(), path, [](std::string_view) {}).ok());
+  const auto model = Model::Load(path);
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  std::vector<LabelledDocument> documents;
+  ASSERT_TRUE(ReadLabelled(own, true, &documents).ok());
+  const Metrics metrics = Measure(JudgeWithModel(**model, documents));
+  EXPECT_GE(metrics.relevance.Recall(), 0.9);
+  EXPECT_GE(metrics.presence_all.F1(), 0.8);
+  std::filesystem::remove(own);
+  std::filesystem::remove(path);
+}
+
 TEST(Training, AMissingCorpusIsNamed) {
   TrainingInputs inputs;
   inputs.corpus = {"/nonexistent/corpus.jsonl"};
@@ -109,6 +133,34 @@ TEST(Folds, OutletsTitlesAndFamiliesStayTogether) {
   EXPECT_EQ(folds[3], folds[4]);
 }
 
+TEST(Folds, OwnPassagesMoveNoRealText) {
+  std::vector<LabelledDocument> documents(9);
+  for (size_t i = 0; i < documents.size(); ++i) {
+    documents[i].title = "t" + std::to_string(i);
+    documents[i].outlet = "o" + std::to_string(i);
+    documents[i].labelled = i % 2 == 0;
+  }
+  const auto before = AssignFolds(documents, Groups(documents), 3);
+  for (int i = 0; i < 7; ++i) {
+    LabelledDocument passage;
+    passage.title = "passage " + std::to_string(i);
+    passage.family = "f" + std::to_string(i / 4);
+    passage.own = passage.labelled = true;
+    documents.push_back(passage);
+  }
+  const auto after = AssignFolds(documents, Groups(documents), 3);
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
+}
+
+TEST(Shorten, CutsAtTheEndOfACharacter) {
+  LabelledDocument d;
+  d.text = "ab\u4e2d\u56fd";
+  Shorten(4, &d);
+  EXPECT_EQ(d.text, "ab");
+  Shorten(0, &d);
+  EXPECT_EQ(d.text, "");
+}
+
 TEST(Logistic, SeparatesWhatCanBeSeparatedAndIsCalibratedByCost) {
   SparseMatrix x;
   x.columns = 2;
@@ -135,6 +187,16 @@ TEST(Platt, BringsTheMeanProbabilityToTheShareOfPositives) {
   double mean = 0;
   for (const Outcome& o : outcomes) mean += Sigmoid(double{slope} * o.logit + offset) / 2000;
   EXPECT_NEAR(mean, 0.2, 0.01);
+}
+
+TEST(ThresholdForF1, FallsWhenWhatLiesAboveItCountsLess) {
+  std::vector<Scored> scored;
+  for (int i = 0; i < 300; ++i) scored.push_back({0.9, true}), scored.push_back({0.5, i % 3 == 0}), scored.push_back({0.1, false});
+  const double full = ThresholdForF1(scored);
+  for (Scored& s : scored)
+    if (s.score == 0.5 && !s.positive) s.weight = 0.2;
+  EXPECT_GT(full, 0.5);
+  EXPECT_LT(ThresholdForF1(scored), 0.5);
 }
 
 TEST(ThresholdForF1, LiesBetweenTheClassesWhenTheyAreApart) {
