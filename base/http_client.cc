@@ -136,6 +136,15 @@ HttpFailure FailureOf(CURLcode code) {
   }
 }
 
+int VersionNumber(long version) {
+  switch (version) {
+    case CURL_HTTP_VERSION_1_0: return 10;
+    case CURL_HTTP_VERSION_1_1: return 11;
+    case CURL_HTTP_VERSION_2_0: return 20;
+    default: return 0;
+  }
+}
+
 Code CodeOf(HttpFailure failure) {
   switch (failure) {
     case HttpFailure::kNone: return Code::kOk;
@@ -193,6 +202,7 @@ bool IsLoopbackUrl(std::string_view text) {
 struct Transfer {
   EasyPtr easy;
   ListPtr header_list;
+  ListPtr resolve_list;
   HttpCall call;
   HttpCallback on_reply;
   HttpReply reply;
@@ -201,6 +211,7 @@ struct Transfer {
   size_t header_bytes = 0;
   size_t header_bytes_max = 0;
   bool allow_private = false;
+  bool (*is_private)(const sockaddr*) = &IsPrivateAddress;
   HttpFailure aborted = HttpFailure::kNone;  // why one of our callbacks stopped the transfer
   std::string blocked;                       // the address the guard refused
   char error[CURL_ERROR_SIZE] = {};
@@ -214,6 +225,7 @@ struct HttpClient::Impl {
   void SetConstants(Transfer* t);
   void Launch(std::unique_ptr<Transfer> t);
   void LaunchHop(Transfer* t);
+  void Pin(Transfer* t) const;
   void OnDone(Transfer* t, CURLcode code);
   bool FollowRedirect(Transfer* t);
   void Finish(std::unique_ptr<Transfer> t, HttpFailure failure, std::string why);
@@ -269,7 +281,7 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
 
 curl_socket_t OnOpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
   auto* t = static_cast<Transfer*>(user);
-  if (!t->allow_private && IsPrivateAddress(&address->addr)) {
+  if (!t->allow_private && t->is_private(&address->addr)) {
     char text[INET6_ADDRSTRLEN] = {};
     if (address->family == AF_INET)
       inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(&address->addr)->sin_addr, text, sizeof text);
@@ -355,6 +367,7 @@ std::unique_ptr<Transfer> HttpClient::Impl::NewTransfer() {
 void HttpClient::Impl::SetConstants(Transfer* t) {
   CURL* e = t->easy.get();
   t->allow_private = options.allow_private_addresses;
+  if (options.is_private != nullptr) t->is_private = options.is_private;
   t->header_bytes_max = options.header_bytes_max;
   curl_easy_setopt(e, CURLOPT_PRIVATE, t);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
@@ -374,6 +387,10 @@ void HttpClient::Impl::SetConstants(Transfer* t) {
   curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, options.low_speed_bytes);
   curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.low_speed_time.count()));
   if (connect_to) curl_easy_setopt(e, CURLOPT_CONNECT_TO, connect_to.get());
+  if (!options.ca_file.empty()) {
+    curl_easy_setopt(e, CURLOPT_CAINFO, options.ca_file.c_str());
+    curl_easy_setopt(e, CURLOPT_CAPATH, nullptr);
+  }
   if (!options.use_proxy_environment) curl_easy_setopt(e, CURLOPT_PROXY, "");
 }
 
@@ -414,10 +431,25 @@ void HttpClient::Impl::LaunchHop(Transfer* t) {
   t->error[0] = '\0';
   t->blocked.clear();
   CURL* e = t->easy.get();
+  if (options.resolve) Pin(t);
   curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));
   curl_easy_setopt(e, CURLOPT_URL, t->url.c_str());
   if (curl_multi_add_handle(multi, e) != CURLM_OK)
     Finish(Take(t), HttpFailure::kProtocol, "libcurl refused the request");
+}
+
+// Says which address this hop's host has, past the system's resolver and its cache.
+void HttpClient::Impl::Pin(Transfer* t) const {
+  UrlPtr url(curl_url());
+  if (curl_url_set(url.get(), CURLUPART_URL, t->url.c_str(), 0) != CURLUE_OK) return;
+  char* port = nullptr;
+  if (curl_url_get(url.get(), CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK) return;
+  const std::string host = UrlPart(url.get(), CURLUPART_HOST);
+  const std::string address = options.resolve(host);
+  const std::string entry = host + ":" + port + ":" + address;
+  curl_free(port);
+  t->resolve_list.reset(address.empty() ? nullptr : curl_slist_append(nullptr, entry.c_str()));
+  curl_easy_setopt(t->easy.get(), CURLOPT_RESOLVE, t->resolve_list.get());
 }
 
 std::unique_ptr<Transfer> HttpClient::Impl::Take(Transfer* t) {
@@ -468,6 +500,9 @@ void HttpClient::Impl::OnDone(Transfer* t, CURLcode code) {
   long status = 0;
   curl_easy_getinfo(t->easy.get(), CURLINFO_RESPONSE_CODE, &status);
   t->reply.http_status = static_cast<int>(status);
+  long version = CURL_HTTP_VERSION_NONE;
+  curl_easy_getinfo(t->easy.get(), CURLINFO_HTTP_VERSION, &version);
+  t->reply.http_version = VersionNumber(version);
   if (code == CURLE_OK) {
     if (!FollowRedirect(t)) Finish(Take(t), HttpFailure::kNone, "");
     return;

@@ -61,6 +61,7 @@ struct HttpReply {
   Status status;  // OK when an HTTP answer came, whatever its number; text `GET URL: why`
   HttpFailure failure = HttpFailure::kNone;
   int http_status = 0;
+  int http_version = 0;       // 10, 11, 20; 0: none
   std::string url;            // the address that gave this answer
   std::vector<HttpHop> hops;  // redirects before it, in order
   HttpHeaders headers;        // of the last answer, names in lower case, values byte for byte
@@ -92,6 +93,12 @@ class HttpClient {
     std::chrono::seconds low_speed_time{15};
     // host:port that every connection goes to, whatever host the URL names; empty: where the URL says.
     std::string connect_to;
+    // PEM file of certificate authorities trusted in place of the system's; empty: the system's.
+    std::string ca_file;
+    // For tests: the address that a host name stands for, asked anew for each hop; empty: the system knows.
+    std::function<std::string(const std::string& host)> resolve;
+    // For tests: in place of IsPrivateAddress.
+    bool (*is_private)(const sockaddr* address) = nullptr;
     long connections_max = 256;  // kept open for reuse
     long connections_per_host_max = 6;
   };

@@ -4,6 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "tests/fakes/http_test_server.h"
 
@@ -221,6 +229,106 @@ TEST_F(HttpClientTest, ConnectToSendsEveryHostToOneAddress) {
   server_.Serve("/a", Body("demo"));
   EXPECT_EQ(Get("http://news.example/a").body, "demo");
   EXPECT_EQ(server_.LastRequest("/a").Header("host"), "news.example");
+}
+
+// -- names that move (DNS rebinding) --
+
+// 127.0.0.1 stands for the open network here, every other loopback address for a private one.
+bool OnlyOneIsPublic(const sockaddr* address) {
+  sockaddr_in in;
+  std::memcpy(&in, address, sizeof in);
+  return address->sa_family != AF_INET || in.sin_addr.s_addr != htonl(INADDR_LOOPBACK);
+}
+
+TEST_F(HttpClientTest, RefusesANameThatMovesIntoAPrivateNetwork) {
+  options_.allow_private_addresses = false;
+  options_.is_private = &OnlyOneIsPublic;
+  std::string address = "127.0.0.1";
+  options_.resolve = [&](const std::string&) { return address; };
+  server_.Serve("/a", [](const fakes::TestRequest&) {
+    fakes::TestReply reply = Body("public");
+    reply.headers.emplace_back("Connection", "close");
+    return reply;
+  });
+  const std::string url = "http://rebind.example:" + std::to_string(server_.port()) + "/a";
+  EXPECT_EQ(Get(url).body, "public");
+  for (const char* moved : {"127.0.0.2", "10.0.0.1", "169.254.169.254", "[::1]", "127.0.0.2,127.0.0.3"}) {
+    address = moved;
+    EXPECT_EQ(Get(url).failure, HttpFailure::kBlockedAddress) << moved;
+  }
+  EXPECT_EQ(server_.connections(), 1);
+  address = "127.0.0.1";
+  EXPECT_EQ(Get(url).body, "public");
+}
+
+TEST_F(HttpClientTest, RefusesARedirectIntoAPrivateNetwork) {
+  options_.allow_private_addresses = false;
+  options_.is_private = &OnlyOneIsPublic;
+  const std::string port = std::to_string(server_.port());
+  for (const std::string& target : {"http://127.0.0.2:" + port + "/b", std::string("http://169.254.169.254/latest/meta-data"), "http://[::1]:" + port + "/b",
+                                   "http://0x7f000002:" + port + "/b"}) {
+    server_.Serve("/a", Redirect(302, target));
+    const HttpReply reply = Get(server_.Url("/a"));
+    EXPECT_EQ(reply.failure, HttpFailure::kBlockedAddress) << target;
+    EXPECT_EQ(reply.hops.size(), 1u);
+  }
+  EXPECT_EQ(server_.hits("/b"), 0);
+}
+
+// -- HTTP/2, against nghttpd --
+
+class Http2Test : public HttpClientTest {
+ protected:
+  void SetUp() override {
+    if (std::system("command -v nghttpd >/dev/null && command -v openssl >/dev/null") != 0) GTEST_SKIP() << "needs nghttpd (package nghttp2-server)";
+    std::string pattern = (std::filesystem::temp_directory_path() / "racewatch-h2-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    std::ofstream(folder_ + "/feed.xml") << "over http/2";
+    const std::string make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost "
+                             "-addext subjectAltName=DNS:localhost -keyout " + folder_ + "/key.pem -out " + folder_ + "/cert.pem 2>/dev/null";
+    ASSERT_EQ(std::system(make.c_str()), 0);
+    port_ = HttpTestServer().port();  // free again
+    child_ = fork();
+    if (child_ == 0) {
+      execlp("nghttpd", "nghttpd", "-a", "127.0.0.1", "-d", folder_.c_str(), std::to_string(port_).c_str(),
+             (folder_ + "/key.pem").c_str(), (folder_ + "/cert.pem").c_str(), nullptr);
+      _exit(127);
+    }
+    options_.ca_file = folder_ + "/cert.pem";
+    while (Get(Url()).failure == HttpFailure::kUnreachable) ASSERT_EQ(waitpid(child_, nullptr, WNOHANG), 0) << "nghttpd ended";
+  }
+  void TearDown() override {
+    if (child_ > 0) {
+      kill(child_, SIGKILL);
+      waitpid(child_, nullptr, 0);
+    }
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+  std::string Url() const { return "https://localhost:" + std::to_string(port_) + "/feed.xml"; }
+
+  std::string folder_;
+  int port_ = 0;
+  pid_t child_ = -1;
+};
+
+TEST_F(Http2Test, IsSpokenOverTlsAndCarriesConditionalRequests) {
+  HttpReply reply = Get(Url());
+  ASSERT_TRUE(reply.status.ok()) << reply.status.ToString();
+  EXPECT_EQ(reply.http_version, 20);
+  EXPECT_EQ(reply.body, "over http/2");
+  ASSERT_NE(reply.Header("last-modified"), nullptr);
+  HttpCall call;
+  call.url = Url();
+  call.headers = {{"If-Modified-Since", *reply.Header("last-modified")}};
+  reply = Get(std::move(call));
+  EXPECT_EQ(reply.http_status, 304);
+  EXPECT_EQ(reply.http_version, 20);
+}
+
+TEST_F(Http2Test, ACertificateThatNobodyVouchesForIsRefused) {
+  options_.ca_file.clear();
+  client_.reset();
+  EXPECT_EQ(Get(Url()).failure, HttpFailure::kTls);
 }
 
 bool Private(const char* text) {

@@ -1,6 +1,7 @@
 #include "tests/fakes/http_test_server.h"
 
 #include <arpa/inet.h>
+#include <brotli/encode.h>
 #include <libdeflate.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -72,6 +73,8 @@ void ParseHead(const std::string& head, TestRequest* request) {
 }  // namespace
 
 bool HttpTestServer::Impl::Write(int fd, std::string_view bytes) const {
+  char next;
+  if (bytes.empty()) return !stop && recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) != 0;  // 0: the client has gone
   while (!bytes.empty()) {
     if (stop) return false;
     const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -246,6 +249,15 @@ std::string Zstd(std::string_view text) {
   return out;
 }
 
+std::string Brotli(std::string_view text) {
+  size_t size = BrotliEncoderMaxCompressedSize(text.size());
+  std::string out(size, '\0');
+  BrotliEncoderCompress(5, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, text.size(), reinterpret_cast<const uint8_t*>(text.data()), &size,
+                        reinterpret_cast<uint8_t*>(out.data()));
+  out.resize(size);
+  return out;
+}
+
 TestReply EndlessHeaders() {
   TestReply reply;
   reply.raw = [](const TestWriter& write) {
@@ -274,6 +286,14 @@ TestReply Trickle(std::chrono::milliseconds pause) {
       open = write(" ");
       std::this_thread::sleep_for(pause);
     }
+  };
+  return reply;
+}
+
+TestReply Silence() {
+  TestReply reply;
+  reply.raw = [](const TestWriter& write) {
+    while (write("")) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   };
   return reply;
 }

@@ -71,9 +71,12 @@ TestHandler WithValidators(std::string body, std::string etag, std::string last_
 TestReply Encoded(std::string bytes, std::string content_encoding);
 std::string Gzip(std::string_view text);
 std::string Zstd(std::string_view text);
+std::string Brotli(std::string_view text);
 // A header that never ends, a body that never ends, a body of one byte per `pause`.
 TestReply EndlessHeaders();
 TestReply EndlessBody();
 TestReply Trickle(std::chrono::milliseconds pause);
+// Takes the request and says nothing, until the client or the server goes.
+TestReply Silence();
 
 }  // namespace racewatch::fakes
