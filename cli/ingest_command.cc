@@ -32,6 +32,10 @@ int RunIngest(int argc, char** argv) {
   auto sink = (*bus)->MakeSink();
   if (!sink.ok()) return Fail(kExitConfig, sink.status().message());
   ingest::IngestRole role(config, **sink, clock, process.registry(), process.log(), process.http(), flags.state);
+  role.ShareThrough([&bus](base::SourceOptions options) {
+    if (!options.group.empty()) options.group = (*bus)->Group(options.group);
+    return (*bus)->MakeSource(std::move(options));
+  });
   role.OnFatal([&process](base::Status status) { process.RequestStop(std::move(status)); });
   SinkCloser closer(**sink);
   process.Add(closer);

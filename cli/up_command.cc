@@ -54,6 +54,7 @@ void Validate(const v1::UpConfig& config, base::Problems* problems) {
     }
   };
   part("ingest", ingest::ValidateIngestConfig, config.ingest());
+  if (config.ingest().share_feeds()) problems->Add("ingest.share_feeds", "is for `racewatch ingest` processes over Kafka");
   part("classifier", classify::ValidateClassifierConfig, config.classifier());
   part("tagger", classify::ValidateTaggerConfig, config.tagger());
   part("store", store::ValidateStoreConfig, config.store());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ingest/feed_volume.h"
+
 namespace racewatch::ingest {
 namespace {
 
@@ -38,20 +40,34 @@ void SetHealth(v1::FeedHealth health, std::string_view reason, std::string_view 
 }
 
 // ok, or what is odd about a feed that answers.
-void JudgeWorking(base::UnixMs now_ms, v1::FeedState* state) {
+void JudgeWorking(const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedState* state) {
   const int64_t quiet_ms = state->last_new_ms() > 0 ? now_ms - state->last_new_ms() : 0;
-  const auto gap_ms = static_cast<int64_t>(state->gap_s() * 1000);
-  if (state->validators_lie())
-    SetHealth(v1::FEED_HEALTH_LYING, "validators", "new entries behind an unchanged ETag or Last-Modified", state);
-  else if (quiet_ms > 30 * kDayMs)
+  if (quiet_ms > 30 * kDayMs)
     SetHealth(v1::FEED_HEALTH_STALE, "no_new_entries", "nothing new for " + std::to_string(quiet_ms / kDayMs) + " days", state);
-  else if (gap_ms > 0 && quiet_ms > std::max(8 * gap_ms, kDayMs))
+  else if (IsOverdue(*state, limits, now_ms))
     SetHealth(v1::FEED_HEALTH_SILENT, "overdue",
-              "nothing new for " + std::to_string(quiet_ms / 3'600'000) + " h, usually every " +
-                  std::to_string(gap_ms / 60'000) + " min",
+              "nothing new for " + std::to_string(quiet_ms / 60'000) + " min, expected within " +
+                  std::to_string(static_cast<int64_t>(ExpectedIntervalS(*state, limits)) / 60) + " min",
               state);
+  else if (state->validators_lie())
+    SetHealth(v1::FEED_HEALTH_LYING, "validators", "new entries behind an unchanged ETag or Last-Modified", state);
   else
     SetHealth(v1::FEED_HEALTH_OK, "", "", state);
+}
+
+// Counts, rhythm and volume of a document whose entries are all dealt with.
+void LearnYield(const DocumentYield& yield, base::UnixMs now_ms, v1::FeedState* state) {
+  if (!yield.feed_title.empty()) state->set_title(yield.feed_title);
+  state->set_entries(state->entries() + yield.fetch.entries);
+  state->set_articles(state->articles() + yield.fetch.new_entries);
+  LearnVolume(yield.fetch.new_times, now_ms, state);
+  LearnNewsGap(yield.fetch, now_ms, state);
+}
+
+void NoteCaching(const FetchResult& result, base::UnixMs now_ms, v1::FeedState* state) {
+  int64_t fresh_s = result.cache.max_age_s.value_or(0);
+  if (!result.cache.max_age_s && result.cache.expires_ms) fresh_s = (*result.cache.expires_ms - now_ms) / 1000;
+  state->set_max_age_s(std::max<int64_t>(fresh_s, 0));
 }
 
 void NoteSuccess(const FetchResult& result, bool same_feed, base::UnixMs now_ms, v1::FeedState* state) {
@@ -61,6 +77,7 @@ void NoteSuccess(const FetchResult& result, bool same_feed, base::UnixMs now_ms,
   state->set_last_success_ms(now_ms);
   state->set_http_status(static_cast<uint32_t>(result.reply.http_status));
   NoteMove(result, same_feed, now_ms, state);
+  NoteCaching(result, now_ms, state);
 }
 
 v1::FeedHealth HealthOf(std::string_view reason) {
@@ -94,8 +111,8 @@ bool WantsUnconditional(const v1::FeedState& state, base::UnixMs now_ms) {
   return state.validators_lie() || now_ms - state.probe_ms() >= kDayMs;
 }
 
-void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64_t body_hash, base::UnixMs now_ms,
-                   v1::FeedState* state) {
+void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64_t body_hash, const IntervalLimits& limits,
+                   base::UnixMs now_ms, v1::FeedState* state) {
   const std::string etag = HeaderOrEmpty(result.reply, "etag");
   const std::string last_modified = HeaderOrEmpty(result.reply, "last-modified");
   const bool had = !state->etag().empty() || !state->last_modified().empty();
@@ -111,25 +128,32 @@ void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64
   state->set_last_modified(yield.complete ? last_modified : "");
   state->set_body_hash(yield.complete ? body_hash : 0);
   const bool stranger = state->entries() > 0 && yield.fetch.entries > 0 && yield.fetch.new_entries == yield.fetch.entries;
-  if (!yield.feed_title.empty()) state->set_title(yield.feed_title);
-  state->set_entries(state->entries() + yield.fetch.entries);
-  state->set_articles(state->articles() + yield.fetch.new_entries);
+  LearnYield(yield, now_ms, state);
   NoteSuccess(result, !stranger, now_ms, state);
   if (yield.fetch.entries == 0) {
     SetHealth(v1::FEED_HEALTH_EMPTY, "no_entries", "a feed without entries", state);
     return;
   }
   if (yield.fetch.new_entries > 0 || state->last_new_ms() == 0) state->set_last_new_ms(now_ms);
-  JudgeWorking(now_ms, state);
+  JudgeWorking(limits, now_ms, state);
 }
 
-void ApplyUnchanged(const FetchResult& result, base::UnixMs now_ms, v1::FeedState* state) {
+void ApplyUnchanged(const FetchResult& result, const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedState* state) {
   if (const std::string* etag = result.reply.Header("etag")) state->set_etag(*etag);
   if (const std::string* modified = result.reply.Header("last-modified")) state->set_last_modified(*modified);
   if (!result.conditional) state->set_probe_ms(now_ms);
+  LearnVolume({}, now_ms, state);
   NoteSuccess(result, true, now_ms, state);
   if (state->health() == v1::FEED_HEALTH_EMPTY && state->reason() == "no_entries") return;
-  JudgeWorking(now_ms, state);
+  JudgeWorking(limits, now_ms, state);
+}
+
+void ApplyPush(const DocumentYield& yield, const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedState* state) {
+  LearnYield(yield, now_ms, state);
+  state->mutable_hub()->set_pushes(state->hub().pushes() + 1);
+  if (yield.fetch.new_entries == 0) return;
+  state->set_last_new_ms(now_ms);
+  JudgeWorking(limits, now_ms, state);
 }
 
 void ApplyFailure(std::string_view reason, std::string_view detail, int http_status, base::UnixMs now_ms, v1::FeedState* state) {

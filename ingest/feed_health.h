@@ -22,11 +22,14 @@ struct DocumentYield {
 // True when this fetch should go without validators: none kept, known to lie, or the daily probe is due.
 bool WantsUnconditional(const v1::FeedState& state, base::UnixMs now_ms);
 
-void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64_t body_hash, base::UnixMs now_ms,
-                   v1::FeedState* state);
+void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64_t body_hash, const IntervalLimits& limits,
+                   base::UnixMs now_ms, v1::FeedState* state);
 
 // A 304, or the same bytes again.
-void ApplyUnchanged(const FetchResult& result, base::UnixMs now_ms, v1::FeedState* state);
+void ApplyUnchanged(const FetchResult& result, const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedState* state);
+
+// A document that the feed's hub sent: says nothing about validators, redirects or the next fetch.
+void ApplyPush(const DocumentYield& yield, const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedState* state);
 
 // `reason` as in FetchResult, or html, consent, not_a_feed, file.
 void ApplyFailure(std::string_view reason, std::string_view detail, int http_status, base::UnixMs now_ms, v1::FeedState* state);

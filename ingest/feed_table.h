@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -22,6 +23,10 @@ struct FeedRow {
   std::string host;     // of the address in use; empty for files
   bool folder = false;  // a folder of documents: scanned, its documents are feeds of their own
   bool read = false;    // of a file: read since the start
+  bool removed = false;  // taken out of the list; its number and state stay
+  base::UnixMs listed_ms = 0;  // last change of the list about it
+  uint64_t share_key = 0;  // partitions a shared list
+  bool owned = true;       // fetched by this process; others only when the list is shared
 };
 
 class FeedTable {
@@ -29,6 +34,7 @@ class FeedTable {
   // The number of the new feed.
   uint64_t Add(FeedRow feed);
   bool Has(const std::string& id) const;
+  std::optional<uint64_t> Find(const std::string& id) const;
 
   // Loop thread only: looks without the lock.
   const FeedRow& Get(uint64_t number) const { return feeds_[number]; }
@@ -36,10 +42,17 @@ class FeedTable {
   void Change(uint64_t number, const std::function<void(FeedRow*)>& change);
   size_t size() const { return feeds_.size(); }
 
-  // How many feeds are in each health. Any thread.
-  std::unordered_map<int, size_t> HealthCounts() const;
+  struct Counts {
+    std::unordered_map<int, size_t> by_health;
+    size_t owned = 0;
+    size_t low_yield = 0;
+    size_t pushed = 0;  // with a live hub
+  };
+  // Of the feeds that this process fetches. Any thread.
+  Counts Count(base::UnixMs now_ms) const;
 
-  // {"feeds":[…]}, or one feed as object; empty when there is no feed of that id. Any thread.
+  // {"feeds":[…]}, or one feed as object, with its volume by hour of the week; empty when there is no feed of that id.
+  // Any thread.
   std::string Json() const;
   std::string Json(const std::string& id) const;
 

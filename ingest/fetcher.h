@@ -23,6 +23,7 @@ struct FetchResult {
   std::string detail;  // of a failure: one line for a person
   base::HttpReply reply;
   bool conditional = false;  // validators were sent
+  bool pushed = false;       // came from the feed's hub
   CacheHints cache;
   std::optional<base::UnixMs> retry_after_ms;
   bool hold_host = false;  // 429 or 503: the whole host asks for quiet until then

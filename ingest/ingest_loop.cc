@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "ingest/feed/feed_parser.h"
+#include "ingest/feed_volume.h"
 #include "ingest/page/page_extractor.h"
 #include "ingest/url.h"
 
@@ -77,7 +78,16 @@ IngestLoop::IngestLoop(Options options, std::vector<FeedSpec> feeds, std::unique
                  if (outcome == "sent" || outcome == "revision") metrics_.stage().Sent();
                  if (outcome == "revision") metrics_.Revision();
                  if (outcome == "dead_lettered") metrics_.DeadLettered();
-               }}) {}
+               }}),
+      requests_([this] { client_.Wake(); }) {
+  if (!options_.share_feeds) return;
+  shared_ = std::make_unique<SharedFeeds>(
+      *seen_, sink, clock, metrics, log, [this] { client_.Wake(); },
+      SharedFeeds::Hooks{[this](uint64_t feed) { OnClaimed(feed); }, [this] { OnAssignment(); },
+                         [this](int32_t partition) { return InUse(partition); },
+                         [this](const v1::FeedState& state) { OnForeignState(state); },
+                         [this](const v1::ListedFeed& listed) { ApplyListed(listed); }});
+}
 
 IngestLoop::~IngestLoop() = default;
 
@@ -86,6 +96,8 @@ base::Status IngestLoop::Load() {
   for (v1::FeedState& state : states) stored_.emplace(state.feed_id(), std::move(state));
   for (FeedSpec& spec : specs_) AddFeed(std::move(spec));
   specs_.clear();
+  RW_ASSIGN_OR_RETURN(const std::vector<v1::ListedFeed> listed, seen_->Listed());
+  for (const v1::ListedFeed& feed : listed) ApplyListed(feed);
   return {};
 }
 
@@ -107,31 +119,50 @@ void IngestLoop::AddFeed(FeedSpec spec) {
   } else {
     feed.host = UrlHost(feed.state.moved_to().empty() ? spec.url : feed.state.moved_to());
   }
+  feed.share_key = SharedFeeds::KeyOf(spec);
+  feed.owned = shared_ == nullptr;
   feed.spec = std::move(spec);
-  const std::string host = feed.host;
   // A time far ahead can only come from a clock that was wrong, or simulated.
-  const base::UnixMs latest = clock_.NowMs() + 31LL * 86'400'000;
-  const base::UnixMs due = feed.state.next_fetch_ms() > latest ? 0 : feed.state.next_fetch_ms();
-  schedule_.Add(feeds_.Add(std::move(feed)), host, due);
+  const base::UnixMs now = clock_.NowMs();
+  if (feed.state.next_fetch_ms() > now + 31LL * 86'400'000) feed.state.set_next_fetch_ms(0);
+  // What a host asked for before the restart holds for all its feeds.
+  if (feed.state.interval_reason() == "retry_after" && feed.state.next_fetch_ms() > now) gate_.Hold(feed.host, feed.state.next_fetch_ms());
+  const base::UnixMs due = feed.state.next_fetch_ms();
+  const bool owned = feed.owned;
+  const v1::HubState hub = feed.state.hub();
+  const uint64_t number = feeds_.Add(std::move(feed));
+  if (!owned) return;
+  Enqueue(number, due);
+  hubs_.Expect(number, hub);
+  ScheduleHub(number);
 }
 
 base::Status IngestLoop::Run(std::stop_token stop, const std::function<milliseconds()>& drain) {
+  if (shared_) RW_RETURN_IF_ERROR(shared_->Start());
   while (!stop.stop_requested() && fatal_.ok()) {
     if (base::Status status = Step(); !status.ok()) fatal_ = std::move(status);
   }
   stopping_ = true;
   if (fatal_.ok()) Drain(drain());
+  requests_.Close();
+  if (shared_) shared_->Stop();
   (void)seen_->Sync();
   PublishState(false);
   return fatal_;
 }
 
 base::Status IngestLoop::Step() {
+  if (shared_) RW_RETURN_IF_ERROR(shared_->Step());
+  if (!held_.empty() && shared_->MayFetch())
+    for (const uint64_t number : std::exchange(held_, {})) Enqueue(number, clock_.NowMs());
+  requests_.Serve([this](const v1::ListedFeed& change) { return ChangeList(change); });
+  OnHubEvents();
   for (const Outbox::Finished& finished : outbox_.Poll()) RW_RETURN_IF_ERROR(intake_.OnFinished(finished));
   RW_RETURN_IF_ERROR(intake_.Advance());
   StartDue();
   Tick();
-  const bool busy = client_.in_flight() > 0 || outbox_.in_flight() > 0 || intake_.CanAdvance();
+  const bool busy = client_.in_flight() > 0 || outbox_.in_flight() > 0 || intake_.CanAdvance() || !held_.empty() ||
+                    (shared_ && shared_->busy());
   PublishState(busy);
   client_.Poll(WaitTime());
   return {};
@@ -149,10 +180,16 @@ void IngestLoop::Drain(milliseconds timeout) {
     if (outbox_.in_flight() > 0) client_.Poll(milliseconds(5));
   }
   intake_.Abandon();
+  // The marks of what was delivered are for the other processes too.
+  while (shared_ && shared_->busy() && fatal_.ok() && std::chrono::steady_clock::now() < deadline) {
+    fatal_ = shared_->Step();
+    client_.Poll(milliseconds(5));
+  }
 }
 
 bool IngestLoop::HasRoom() const {
-  return client_.in_flight() < options_.requests_in_flight_max && !outbox_.blocked();
+  const size_t claims = shared_ ? shared_->claims() : 0;
+  return client_.in_flight() + claims < options_.requests_in_flight_max && !outbox_.blocked() && !(shared_ && shared_->blocked());
 }
 
 void IngestLoop::StartDue() {
@@ -163,8 +200,15 @@ void IngestLoop::StartDue() {
     if (!work) return;
     if (*work & PageFetcher::kPageBit) {
       pages_.Start(*work & ~PageFetcher::kPageBit);
-    } else if (intake_.documents() >= kDocumentsMax || intake_.has_waiting()) {
-      schedule_.Add(*work, feeds_.Get(*work).host, now + 1000);  // pages come first
+      continue;
+    }
+    if (*work & kHubBit) {
+      AskHub(*work & ~kHubBit);
+      continue;
+    }
+    queued_.erase(*work);
+    if (intake_.documents() >= kDocumentsMax || intake_.has_waiting()) {
+      Enqueue(*work, now + 1000);  // pages come first
     } else {
       StartFeed(*work);
     }
@@ -176,6 +220,7 @@ milliseconds IngestLoop::WaitTime() const {
   if (outbox_.blocked()) return milliseconds(5);
   if (intake_.CanAdvance()) return milliseconds(0);
   // A reply or a report makes room and wakes us.
+  if (!held_.empty()) return milliseconds(50);
   if (!HasRoom() || (intake_.has_waiting() && outbox_.in_flight() > 0)) return kLongest;
   // A clock that does not run at real speed may jump at any moment.
   const milliseconds longest = clock_.RealDuration(1000) == milliseconds(1000) ? kLongest : milliseconds(2);
@@ -197,6 +242,11 @@ bool IngestLoop::Idle() const {
   return !busy_ && next_due_ms_ > clock_.NowMs();
 }
 
+base::UnixMs IngestLoop::next_due_ms() const {
+  const std::lock_guard lock(state_mutex_);
+  return next_due_ms_;
+}
+
 IngestCounts IngestLoop::counts() const {
   const std::lock_guard lock(state_mutex_);
   return published_counts_;
@@ -208,13 +258,58 @@ void IngestLoop::Tick() {
   next_tick_ = now + std::chrono::seconds(1);
   metrics_.stage().Heartbeat();
   metrics_.InFlight(intake_.counts().in_flight, outbox_.in_flight_bytes());
-  metrics_.Feeds(feeds_.HealthCounts());
+  const FeedTable::Counts counts = feeds_.Count(clock_.NowMs());
+  metrics_.Feeds(counts.by_health);
+  metrics_.FeedsOwned(counts.owned, counts.low_yield, counts.pushed);
   if (std::exchange(unsynced_, false))
     if (base::Status status = seen_->Sync(); !status.ok()) fatal_ = std::move(status);
 }
 
 void IngestLoop::StartFeed(uint64_t number) {
   const FeedRow& feed = feeds_.Get(number);
+  if (feed.removed || !feed.owned || fetching_.contains(number)) return;  // whoever changed that puts it back
+  const base::UnixMs now = clock_.NowMs();
+  if (answers_.contains(number)) {  // its hub's document is on its way
+    Enqueue(number, now + 1000);
+    return;
+  }
+  if (!shared_) {
+    fetching_.insert(number);
+    Fetch(number);
+    return;
+  }
+  if (DueTime(feed) > now) {
+    Enqueue(number, DueTime(feed));
+    return;
+  }
+  if (!shared_->MayFetch()) {
+    held_.push_back(number);
+    return;
+  }
+  fetching_.insert(number);
+  feeds_.Change(number, [now](FeedRow* f) {
+    f->state.set_claimed_ms(now);
+    f->state.set_version(f->state.version() + 1);
+  });
+  shared_->Claim(number, shared_->PartitionOf(feed.share_key), feed.state);
+}
+
+// Everybody knows, unless the acknowledgement took so long that it says nothing any more.
+void IngestLoop::OnClaimed(uint64_t number) {
+  if (clock_.NowMs() - feeds_.Get(number).state.claimed_ms() <= kClaimMs) {
+    Fetch(number);
+    return;
+  }
+  fetching_.erase(number);
+  if (MayWrite(number)) Enqueue(number, DueTime(feeds_.Get(number)));
+}
+
+void IngestLoop::Fetch(uint64_t number) {
+  const FeedRow& feed = feeds_.Get(number);
+  if (stopping_ || !MayWrite(number)) {
+    fetching_.erase(number);
+    return;
+  }
   if (feed.spec.is_file()) {
     ReadFile(number);
     return;
@@ -227,7 +322,13 @@ void IngestLoop::StartFeed(uint64_t number) {
 
 void IngestLoop::OnFeedResult(uint64_t number, FetchResult result) {
   if (stopping_) return;
+  if (!MayWrite(number)) {  // somebody else fetches it by now
+    fetching_.erase(number);
+    return;
+  }
   const base::UnixMs now = clock_.NowMs();
+  // Hosts that a redirect led to have been asked too: the next request waits its distance.
+  if (!result.reply.hops.empty() && UrlHost(result.reply.url) != feeds_.Get(number).host) gate_.Reserve(UrlHost(result.reply.url), now);
   if (result.kind == FetchKind::kDocument) {
     const uint64_t hash = XXH3_64bits(result.reply.body.data(), result.reply.body.size());
     const v1::FeedState& state = feeds_.Get(number).state;
@@ -244,14 +345,14 @@ void IngestLoop::OnFeedResult(uint64_t number, FetchResult result) {
     Fail(number, result.reason, result.detail, &result);
     return;
   }
+  const bool was_silent = feeds_.Get(number).state.health() == v1::FEED_HEALTH_SILENT;
   feeds_.Change(number, [&](FeedRow* feed) {
-    ApplyUnchanged(result, now, &feed->state);
+    ApplyUnchanged(result, feed->limits, now, &feed->state);
     AdaptInterval({}, feed->limits, now, &feed->state);
-    feed->state.set_next_fetch_ms(NextAfterSuccess(result.cache, feed->limits, now, &feed->state));
+    feed->state.set_next_fetch_ms(NextPoll(NextAfterSuccess(result.cache, feed->limits, now, &feed->state), feed));
   });
-  SeenUpdate update;
-  update.feed = &feeds_.Get(number).state;
-  Commit(update);
+  NoteAlarms(number, was_silent, true);
+  CommitState(number);
   Reschedule(number);
 }
 
@@ -274,12 +375,15 @@ void IngestLoop::OnDocument(uint64_t number, FetchResult result) {
     log_.RateLimited(base::LogLevel::kWarn, "feed_truncated",
                      {{"feed", feed.spec.id}, {"entries", static_cast<uint64_t>(document->entries.size())}});
   }
-  feeds_.Change(number, [&](FeedRow* f) {
-    f->state.set_ttl_s(document->ttl_s.value_or(0));
-    f->state.set_update_period_s(document->update_period_s.value_or(0));
-    f->state.set_skip_hours(document->skip_hours);
-    f->state.set_skip_days(document->skip_days);
-  });
+  if (!result.pushed) {
+    feeds_.Change(number, [&](FeedRow* f) {
+      f->state.set_ttl_s(document->ttl_s.value_or(0));
+      f->state.set_update_period_s(document->update_period_s.value_or(0));
+      f->state.set_skip_hours(document->skip_hours);
+      f->state.set_skip_days(document->skip_days);
+    });
+    NoteHub(number, result, *document);
+  }
   // Only the hash of the body is needed from here on.
   const uint64_t hash = XXH3_64bits(result.reply.body.data(), result.reply.body.size());
   result.reply.body = std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
@@ -289,6 +393,12 @@ void IngestLoop::OnDocument(uint64_t number, FetchResult result) {
 }
 
 void IngestLoop::NotAFeed(uint64_t number, const FetchResult& result, const base::Status& status) {
+  if (result.pushed) {  // the feed itself is as good as it was
+    metrics_.WebSub("not_a_feed");
+    log_.RateLimited(base::LogLevel::kWarn, "push_unreadable", {{"feed", feeds_.Get(number).spec.id}, {"error", status.message()}});
+    StartPush(number);  // the next one may be better
+    return;
+  }
   std::string reason = "not_a_feed";
   if (status.code() == base::Code::kResourceExhausted) {
     reason = "too_large";
@@ -357,6 +467,7 @@ void IngestLoop::ScanFolder(uint64_t number) {
     document.title.clear();
     if (!feeds_.Has(document.id)) AddFeed(std::move(document));
   }
+  if (shared_) OnAssignment();
   feeds_.Change(number, [&](FeedRow* f) {
     f->folder = true;
     f->state.set_next_fetch_ms(clock_.NowMs() + 1000 * f->limits.fixed_s);
@@ -366,27 +477,35 @@ void IngestLoop::ScanFolder(uint64_t number) {
 
 void IngestLoop::OnDocumentDone(uint64_t number, const DocumentYield& yield, SeenUpdate update) {
   const auto node = answers_.extract(number);
-  if (stopping_) {  // only what was delivered is written; the feed's validators stay as they were
-    Commit(update);
+  if (stopping_ || !MayWrite(number)) {  // only what was delivered is written; the feed's validators stay as they were
+    fetching_.erase(number);
+    Commit(number, update);
     return;
   }
   const FetchResult& result = node.mapped();
+  if (result.pushed) {
+    OnPushDone(number, yield, std::move(update));
+    return;
+  }
   uint64_t hash = 0;
   std::memcpy(&hash, result.reply.body.data(), sizeof hash);
   const base::UnixMs now = clock_.NowMs();
   const bool lied = feeds_.Get(number).state.validators_lie();
+  const bool was_silent = feeds_.Get(number).state.health() == v1::FEED_HEALTH_SILENT;
+  JudgeHub(number, yield.fetch);
   feeds_.Change(number, [&](FeedRow* feed) {
-    ApplyDocument(result, yield, hash, now, &feed->state);
-    AdaptInterval(yield.fetch, feed->limits, now, &feed->state);
-    feed->state.set_next_fetch_ms(NextAfterSuccess(result.cache, feed->limits, now, &feed->state));
+    AdaptInterval(yield.fetch, feed->limits, now, &feed->state);  // before last_new_ms moves
+    ApplyDocument(result, yield, hash, feed->limits, now, &feed->state);
+    feed->state.set_next_fetch_ms(NextPoll(NextAfterSuccess(result.cache, feed->limits, now, &feed->state), feed));
   });
+  NoteAlarms(number, was_silent, true);
   const FeedRow& feed = feeds_.Get(number);
   if (!lied && feed.state.validators_lie()) {
     metrics_.LyingValidators();
     log_.Warn("feed_lying", {{"feed", feed.spec.id}, {"detail", feed.state.detail()}});
   }
   update.feed = &feed.state;
-  Commit(update);
+  Commit(number, update);
   Reschedule(number);
 }
 
@@ -408,26 +527,60 @@ void IngestLoop::Fail(uint64_t number, std::string_view reason, const std::strin
   // The first time, and again when the reason changes; the rest is in the counters and on the feeds page.
   log_.Write(news ? base::LogLevel::kWarn : base::LogLevel::kDebug, "feed_failed",
              {{"feed", feed.spec.id}, {"reason", reason}, {"detail", detail}, {"failures", feed.state.failures()}});
-  SeenUpdate update;
-  update.feed = &feed.state;
-  Commit(update);
+  CommitState(number);
   Reschedule(number);
 }
 
+// A fetch has come to its end, whatever it was.
 void IngestLoop::Reschedule(uint64_t number) {
+  fetching_.erase(number);
   if (stopping_) return;
   const FeedRow& feed = feeds_.Get(number);
   if (!feed.state.moved_to().empty() && feed.host != UrlHost(feed.state.moved_to()))
     feeds_.Change(number, [](FeedRow* f) { f->host = UrlHost(f->state.moved_to()); });
-  schedule_.Add(number, feed.host, feed.state.next_fetch_ms());
+  if (!feed.removed && feed.owned) Enqueue(number, feed.state.next_fetch_ms());
+  StartPush(number);
 }
 
-void IngestLoop::Commit(const SeenUpdate& update) {
+void IngestLoop::Enqueue(uint64_t number, base::UnixMs due_ms) {
+  if (queued_.insert(number).second) schedule_.Add(number, feeds_.Get(number).host, due_ms);
+}
+
+void IngestLoop::CommitState(uint64_t number) {
+  SeenUpdate update;
+  update.feed = &feeds_.Get(number).state;
+  Commit(number, update);
+}
+
+void IngestLoop::Commit(uint64_t number, const SeenUpdate& update) {
   unsynced_ = true;
+  if (update.feed != nullptr)
+    feeds_.Change(number, [](FeedRow* feed) { feed->state.set_version(feed->state.version() + 1); });
   if (base::Status status = seen_->Commit(update, DayOf(clock_.NowMs())); !status.ok()) fatal_ = std::move(status);
+  if (shared_) shared_->Publish(shared_->PartitionOf(feeds_.Get(number).share_key), update);
+}
+
+// Says once, when it begins, that a feed falls short.
+void IngestLoop::NoteAlarms(uint64_t number, bool was_silent, bool was_low) {
+  const FeedRow& feed = feeds_.Get(number);
+  if (!was_silent && feed.state.health() == v1::FEED_HEALTH_SILENT) {
+    metrics_.Alarm("silent");
+    log_.Warn("feed_silent", {{"feed", feed.spec.id}, {"detail", feed.state.detail()}});
+  }
+  if (!was_low && YieldIsLow(feed.state)) {
+    metrics_.Alarm("low_yield");
+    log_.Warn("feed_low_yield",
+              {{"feed", feed.spec.id}, {"page_yield", feed.state.page_yield()}, {"usual", feed.state.page_yield_usual()}});
+  }
 }
 
 void IngestLoop::OnPage(uint64_t number, const Page* page, const std::string& final_url) {
+  if (const auto feed = intake_.FeedOfPage(number)) {
+    const bool has_text = page != nullptr && !page->text.empty() && !page->consent_wall && !page->captcha && !page->empty_shell;
+    const bool was_low = YieldIsLow(feeds_.Get(*feed).state);
+    feeds_.Change(*feed, [&](FeedRow* f) { LearnPageYield(has_text, &f->state); });
+    NoteAlarms(*feed, true, was_low);
+  }
   if (base::Status status = intake_.OnPage(number, page, final_url); !status.ok()) fatal_ = std::move(status);
 }
 

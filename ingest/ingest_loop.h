@@ -5,12 +5,14 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/bus/sink.h"
@@ -25,8 +27,11 @@
 #include "ingest/intake.h"
 #include "ingest/outbox.h"
 #include "ingest/page_fetcher.h"
+#include "ingest/feed_requests.h"
 #include "ingest/schedule.h"
 #include "ingest/seen_set.h"
+#include "ingest/shared_feeds.h"
+#include "ingest/websub.h"
 
 namespace racewatch::ingest {
 
@@ -40,6 +45,10 @@ class IngestLoop {
     size_t body_bytes_max = 16u << 20;
     std::chrono::milliseconds request_timeout{30'000};
     uint32_t summary_chars_max = 600;
+    std::string websub_callback;  // empty: no hubs
+    int64_t websub_lease_s = 864'000;
+    bool share_feeds = false;
+    bool fetch_pages = true;  // of feeds that are added later
     base::HttpClient::Options http;
   };
 
@@ -56,10 +65,23 @@ class IngestLoop {
   void Wake() { client_.Wake(); }
 
   bool Idle() const;
+  // When something is due next. Any thread.
+  base::UnixMs next_due_ms() const;
   IngestCounts counts() const;
   const FeedTable& feeds() const { return feeds_; }
+  // Adds and removes feeds while it runs. Any thread.
+  FeedRequests& requests() { return requests_; }
+  // What WebSub hubs talk to. Any thread.
+  HubDesk& hubs() { return hubs_; }
+  // Null unless the list is shared; its sources are to be set before Run.
+  SharedFeeds* shared() { return shared_.get(); }
 
  private:
+  // Marks a piece of work in the schedule as a request to a feed's hub.
+  static constexpr uint64_t kHubBit = uint64_t{1} << 62;
+  // A fetch starts this long after its claim at most, so that others know from the claim when it may have been. A broker that
+  // takes longer to acknowledge holds everything up.
+  static constexpr int64_t kClaimMs = 30'000;
   void AddFeed(FeedSpec spec);
   base::Status Step();
   void Drain(std::chrono::milliseconds timeout);
@@ -78,7 +100,35 @@ class IngestLoop {
   void Fail(uint64_t number, std::string_view reason, const std::string& detail, const FetchResult* result);
   void NotAFeed(uint64_t number, const FetchResult& result, const base::Status& status);
   void Reschedule(uint64_t number);
-  void Commit(const SeenUpdate& update);
+  void Enqueue(uint64_t number, base::UnixMs due_ms);
+  void Commit(uint64_t number, const SeenUpdate& update);
+  void CommitState(uint64_t number);
+  void NoteAlarms(uint64_t number, bool was_silent, bool was_low);
+  base::UnixMs DueTime(const FeedRow& feed) const;
+
+  // Feeds that come and go (ingest_loop_feeds.cc).
+  FeedReply ChangeList(const v1::ListedFeed& change);
+  void ApplyListed(const v1::ListedFeed& listed);
+  void SetRemoved(uint64_t number, bool removed);
+
+  // A shared list (ingest_loop_feeds.cc).
+  void OnClaimed(uint64_t number);
+  void Fetch(uint64_t number);
+  bool MayWrite(uint64_t number) const;
+  void OnAssignment();
+  void OnForeignState(const v1::FeedState& state);
+  bool InUse(int32_t partition) const;
+
+  // WebSub (ingest_loop_hubs.cc).
+  void NoteHub(uint64_t number, const FetchResult& result, const Feed& document);
+  void AskHub(uint64_t number);
+  void ScheduleHub(uint64_t number);
+  void OnHubEvents();
+  void StartPush(uint64_t number);
+  void OnPushDone(uint64_t number, const DocumentYield& yield, SeenUpdate update);
+  void JudgeHub(uint64_t number, const FetchYield& yield);
+  base::UnixMs NextPoll(base::UnixMs next_ms, FeedRow* feed);
+
   void OnPage(uint64_t number, const Page* page, const std::string& final_url);
 
   const Options options_;
@@ -97,6 +147,15 @@ class IngestLoop {
   Identity identity_;
   Outbox outbox_;
   Intake intake_;
+
+  FeedRequests requests_;
+  HubDesk hubs_;
+  std::unique_ptr<SharedFeeds> shared_;
+  std::unordered_set<uint64_t> queued_;    // feeds in the schedule
+  std::vector<uint64_t> held_;             // feeds that wait until the membership has been checked again
+  std::unordered_set<uint64_t> fetching_;  // feeds between claim and commit
+  std::unordered_set<uint64_t> hub_queued_;  // feeds whose hub is in the schedule, or being asked
+  std::unordered_map<uint64_t, std::deque<HubDesk::Event>> pushes_;  // documents that wait for their feed to be free
 
   std::unordered_map<uint64_t, FetchResult> answers_;  // of documents whose entries are on their way, by feed
   std::unordered_map<std::string, v1::FeedState> stored_;  // states of files not yet scanned

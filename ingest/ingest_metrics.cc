@@ -36,6 +36,29 @@ void IngestMetrics::Page(std::string_view outcome) {
   Labelled(&pages_, "racewatch_ingest_pages_total", "Fetches of article pages by outcome", outcome).Increment();
 }
 
+void IngestMetrics::WebSub(std::string_view outcome) {
+  const std::lock_guard lock(websub_mutex_);
+  Labelled(&websub_, "racewatch_ingest_websub_total", "Exchanges with WebSub hubs by outcome", outcome).Increment();
+}
+
+void IngestMetrics::SharedRows(std::string_view outcome, size_t count) {
+  Labelled(&shared_rows_, "racewatch_ingest_shared_rows_total", "Rows read from racewatch.feeds.v1 by outcome", outcome)
+      .Increment(static_cast<double>(count));
+}
+
+void IngestMetrics::Alarm(std::string_view alarm) {
+  base::MakeCounter(registry_, "racewatch_ingest_alarms_total", "Feeds that fell silent or whose pages stopped to give texts",
+                    {{"alarm", std::string(alarm)}})
+      .Increment();
+}
+
+void IngestMetrics::FeedsOwned(size_t owned, size_t low_yield, size_t pushed) {
+  base::MakeGauge(registry_, "racewatch_ingest_feeds_owned", "Feeds that this process fetches").Set(static_cast<double>(owned));
+  base::MakeGauge(registry_, "racewatch_ingest_feeds_low_yield", "Feeds whose pages gave texts and do so no longer")
+      .Set(static_cast<double>(low_yield));
+  base::MakeGauge(registry_, "racewatch_ingest_feeds_pushed", "Feeds with a live WebSub hub").Set(static_cast<double>(pushed));
+}
+
 void IngestMetrics::Revision() { revisions_.Increment(); }
 void IngestMetrics::DeadLettered() { dead_lettered_.Increment(); }
 void IngestMetrics::LyingValidators() { lying_.Increment(); }

@@ -2,6 +2,7 @@
 // role over the registry that main owns. Thread-safe; label values come from closed sets.
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,6 +24,10 @@ class IngestMetrics {
   void LyingValidators();
   void InFlight(size_t entries, size_t bytes);
   void Feeds(const std::unordered_map<int, size_t>& by_health);
+  void FeedsOwned(size_t owned, size_t low_yield, size_t pushed);
+  void Alarm(std::string_view alarm);                       // silent, low_yield
+  void WebSub(std::string_view outcome);                    // what hubs said and were told
+  void SharedRows(std::string_view outcome, size_t count);  // taken, known, bad
 
  private:
   prometheus::Counter& Labelled(std::unordered_map<std::string, prometheus::Counter*>* cache, const std::string& name,
@@ -32,6 +37,9 @@ class IngestMetrics {
   base::StageMetrics stage_;
   std::unordered_map<std::string, prometheus::Counter*> fetches_;
   std::unordered_map<std::string, prometheus::Counter*> pages_;
+  std::unordered_map<std::string, prometheus::Counter*> websub_;
+  std::unordered_map<std::string, prometheus::Counter*> shared_rows_;
+  std::mutex websub_mutex_;  // hubs are answered on HTTP threads
   prometheus::Counter& revisions_;
   prometheus::Counter& dead_lettered_;
   prometheus::Counter& lying_;

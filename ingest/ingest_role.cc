@@ -1,10 +1,14 @@
 #include "ingest/ingest_role.h"
 
 #include <atomic>
+#include <fstream>
 #include <mutex>
 #include <thread>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
+#include "base/bus/topics.h"
 #include "base/config.h"
 #include "base/http_server.h"
 #include "ingest/feed_list.h"
@@ -52,6 +56,11 @@ IngestLoop::Options ToOptions(const v1::IngestConfig& config) {
   options.http.user_agent = config.user_agent();
   options.http.allow_private_addresses = config.allow_private_addresses();
   options.http.connect_to = config.connect_to();
+  options.http.ca_file = config.ca_file();
+  options.websub_callback = config.websub_callback();
+  options.websub_lease_s = config.websub_lease_s();
+  options.share_feeds = config.share_feeds();
+  options.fetch_pages = config.fetch_pages();
   return options;
 }
 
@@ -69,6 +78,7 @@ v1::IngestConfig WithDefaults(v1::IngestConfig config) {
   if (config.user_agent().empty())
     config.set_user_agent("racewatch/" RACEWATCH_VERSION + (config.contact().empty() ? "" : " (+" + config.contact() + ")"));
   if (config.seen_days() == 0) config.set_seen_days(90);
+  if (config.websub_lease_s() == 0) config.set_websub_lease_s(864'000);
   return config;
 }
 
@@ -84,6 +94,11 @@ void ValidateIngestConfig(const v1::IngestConfig& given, base::Problems* problem
   base::CheckRange("body_bytes_max", static_cast<double>(config.body_bytes_max()), 1024, 1u << 30, problems);
   base::CheckRange("request_timeout_s", config.request_timeout_s(), 1, 600, problems);
   base::CheckRange("seen_days", config.seen_days(), 1, 3650, problems);
+  base::CheckRange("websub_lease_s", config.websub_lease_s(), 3600, 31'536'000, problems);
+  const std::string& callback = config.websub_callback();
+  if (!callback.empty() && (UrlHost(callback).empty() || callback.ends_with('/') || callback.find_first_of("?#") != std::string::npos))
+    problems->Add("websub_callback", "'" + callback + "' is not an http(s) address without query and final slash");
+  if (!config.ca_file().empty() && !std::ifstream(config.ca_file())) problems->Add("ca_file", "'" + config.ca_file() + "' cannot be read");
   const std::string& to = config.connect_to();
   if (!to.empty() && (to.find(':') == std::string::npos || to.find_first_of("/ ") != std::string::npos))
     problems->Add("connect_to", "'" + to + "' is not host:port");
@@ -102,6 +117,8 @@ struct IngestRole::Impl {
   IngestMetrics metrics;
   PublisherRegistry publishers;
   std::function<void(base::Status)> on_fatal;
+  MakeSource make_source;
+  std::unique_ptr<base::Source> membership, rows;  // outlive the loop
   mutable std::mutex mutex;          // guards `loop` against the HTTP threads
   std::unique_ptr<IngestLoop> loop;  // from Start on
   std::atomic<int64_t> drain_ms{30'000};
@@ -109,16 +126,87 @@ struct IngestRole::Impl {
   std::jthread thread;  // last: joined first
 
   base::HttpResponse FeedsPage(const base::HttpRequest& request) const;
+  base::HttpResponse ChangeFeeds(const base::HttpRequest& request);
+  base::HttpResponse WebSub(const base::HttpRequest& request);
+  base::Status OpenSources();
 };
+
+namespace {
+
+base::HttpResponse JsonReply(int status, std::string body) {
+  base::HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+base::HttpResponse NotStarted() { return JsonReply(503, R"({"error":"ingest is not started"})"); }
+
+}  // namespace
+
+// POST: {"url", …} adds a feed. DELETE ?id=…: takes it out.
+base::HttpResponse IngestRole::Impl::ChangeFeeds(const base::HttpRequest& request) {
+  const auto bad = [](const std::string& why) { return JsonReply(400, nlohmann::json{{"error", why}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)); };
+  v1::ListedFeed change;
+  if (request.method == "DELETE") {
+    change.set_url(request.Query("id"));
+    change.set_removed(true);
+    if (change.url().empty()) return bad("id: is missing");
+  } else {
+    auto parsed = ParseListedFeed(request.body);
+    if (!parsed.ok()) return bad(parsed.status().message());
+    change = std::move(*parsed);
+    v1::FeedConfig as_config;
+    as_config.set_url(change.url());
+    as_config.set_publisher_group(change.publisher_group());
+    as_config.set_interval_s(change.interval_s());
+    base::Problems problems;
+    ValidateFeed(as_config, "feed", &problems);
+    if (!problems.empty()) return bad(problems.lines().front());
+  }
+  IngestLoop* running = nullptr;
+  {
+    const std::lock_guard lock(mutex);
+    running = loop.get();
+  }
+  if (running == nullptr) return NotStarted();
+  const FeedReply reply = running->requests().Ask(std::move(change));
+  return JsonReply(reply.http_status, reply.body);
+}
+
+base::HttpResponse IngestRole::Impl::WebSub(const base::HttpRequest& request) {
+  IngestLoop* running = nullptr;
+  {
+    const std::lock_guard lock(mutex);
+    running = loop.get();
+  }
+  if (running == nullptr || request.captures.empty()) return NotStarted();
+  std::string_view outcome = "not_ours";
+  base::HttpResponse response = running->hubs().Handle(request.captures.front(), request, &outcome);
+  metrics.WebSub(outcome);
+  running->Wake();
+  return response;
+}
+
+base::Status IngestRole::Impl::OpenSources() {
+  SharedFeeds* shared = loop->shared();
+  if (shared == nullptr) return {};
+  if (!make_source) return base::InvalidArgument("share_feeds: needs Kafka");
+  base::SourceOptions options;
+  options.topics = {std::string(base::kFeedsTopic)};
+  options.listener = &shared->share().RowsListener();
+  RW_ASSIGN_OR_RETURN(rows, make_source(options));
+  options.group = "ingest";
+  options.listener = &shared->share();
+  RW_ASSIGN_OR_RETURN(membership, make_source(options));
+  shared->share().SetSources(*membership, *rows);
+  return {};
+}
 
 base::HttpResponse IngestRole::Impl::FeedsPage(const base::HttpRequest& request) const {
   const std::lock_guard lock(mutex);
   base::HttpResponse response;
-  if (!loop) {
-    response.status = 503;
-    response.body = R"({"error":"ingest is not started"})";
-    return response;
-  }
+  if (!loop) return NotStarted();
   const std::string id = request.Query("id");
   response.body = id.empty() ? loop->feeds().Json() : loop->feeds().Json(id);
   if (response.body.empty()) {
@@ -132,9 +220,15 @@ IngestRole::IngestRole(const v1::IngestConfig& config, base::Sink& sink, base::C
                        base::Log& log, base::HttpServer& http, std::string state_dir)
     : impl_(std::make_unique<Impl>(config, sink, clock, registry, log, std::move(state_dir))) {
   http.Handle("GET", "/api/v1/feeds", [impl = impl_.get()](const base::HttpRequest& request) { return impl->FeedsPage(request); });
+  for (const char* method : {"POST", "DELETE"})
+    http.Handle(method, "/api/v1/feeds", [impl = impl_.get()](const base::HttpRequest& request) { return impl->ChangeFeeds(request); });
+  for (const char* method : {"GET", "POST"})
+    http.Handle(method, "/websub/([0-9a-f]+)", [impl = impl_.get()](const base::HttpRequest& request) { return impl->WebSub(request); });
 }
 
 IngestRole::~IngestRole() { (void)Stop(milliseconds(1000)); }
+
+void IngestRole::ShareThrough(MakeSource make_source) { impl_->make_source = std::move(make_source); }
 
 void IngestRole::OnFatal(std::function<void(base::Status)> on_fatal) { impl_->on_fatal = std::move(on_fatal); }
 
@@ -154,6 +248,7 @@ base::Status IngestRole::Start() {
     const std::lock_guard lock(impl_->mutex);
     impl_->loop = std::move(loop);
   }
+  RW_RETURN_IF_ERROR(impl_->OpenSources());
   impl_->log.Info("ingest_started", {{"feeds", static_cast<uint64_t>(count)}, {"publishers", static_cast<uint64_t>(impl_->publishers.size())}});
   impl_->thread = std::jthread([impl = impl_.get()](std::stop_token stop) {
     impl->result = impl->loop->Run(stop, [impl] { return milliseconds(impl->drain_ms.load()); });
@@ -178,6 +273,12 @@ base::Status IngestRole::Stop(milliseconds timeout) {
 }
 
 bool IngestRole::Idle() const { return !impl_->loop || impl_->loop->Idle(); }
+
+base::UnixMs IngestRole::next_due_ms() const { return impl_->loop ? impl_->loop->next_due_ms() : Schedule::kNever; }
+
+void IngestRole::Wake() {
+  if (impl_->loop) impl_->loop->Wake();
+}
 
 IngestCounts IngestRole::counts() const { return impl_->loop ? impl_->loop->counts() : IngestCounts(); }
 

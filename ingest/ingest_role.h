@@ -1,6 +1,6 @@
 // The ingest role as a component: feeds and pages in, articles out to the sink's racewatch.articles.v1.
 // One thread of its own (IngestLoop) does everything; `/api/v1/feeds` on the given HTTP server shows each
-// feed's state. Its state (seen marks, validators, schedule) lives under the state folder and survives
+// feed's state (GET), adds (POST) and removes (DELETE ?id=) feeds; `/websub/` is for hubs. Its state (seen marks, validators, schedule) lives under the state folder and survives
 // kill -9. Bad input is counted and explained, never fatal; only a broken disk ends the role (OnFatal).
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/bus/sink.h"
+#include "base/bus/source.h"
 #include "base/clock.h"
 #include "base/lifecycle.h"
 #include "base/log.h"
@@ -40,6 +41,11 @@ class IngestRole final : public base::Component {
              base::Log& log, base::HttpServer& http, std::string state_dir);
   ~IngestRole() override;
 
+  // With share_feeds: makes a source of racewatch.feeds.v1; a group that is not empty is given without prefix. Set before
+  // Start, which calls it twice; the sources end with the role.
+  using MakeSource = std::function<base::Result<std::unique_ptr<base::Source>>(base::SourceOptions)>;
+  void ShareThrough(MakeSource make_source);
+
   // Called at most once, from the role's thread, when it cannot go on. Set before Start.
   void OnFatal(std::function<void(base::Status)> on_fatal);
 
@@ -51,6 +57,10 @@ class IngestRole final : public base::Component {
 
   // entries = sent + revisions + dropped + dead_lettered + in_flight. Any thread.
   IngestCounts counts() const;
+  // When something is due next, on the role's clock. Any thread.
+  base::UnixMs next_due_ms() const;
+  // The clock was moved: look again now. Any thread.
+  void Wake();
 
  private:
   struct Impl;

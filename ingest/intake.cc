@@ -109,7 +109,10 @@ base::Status Intake::TakeEntry(uint64_t number, Job* job, Draft draft) {
     return {};
   }
   identity_.Claim(number, resolution.id, draft);
-  if (resolution.verdict == Verdict::kNew) ++job->yield.fetch.new_entries;
+  if (resolution.verdict == Verdict::kNew) {
+    ++job->yield.fetch.new_entries;
+    job->yield.fetch.new_times.push_back(draft.claims.feed ? draft.claims.feed->time_ms : 0);
+  }
   const uint64_t ticket = next_ticket_++;
   job_of_ticket_[ticket] = number;
   Item& item = job->open.emplace(ticket, Item{std::move(draft), std::move(resolution), {}}).first->second;
@@ -133,6 +136,12 @@ void Intake::Duplicate(Job* job, const Draft& draft, const Resolution& resolutio
     job->update.marks.push_back(std::move(mark));
   }
   for (const ArticleId& key : stale ? draft.keys : resolution.new_aliases) job->update.aliases.emplace_back(key, resolution.id);
+}
+
+std::optional<uint64_t> Intake::FeedOfPage(uint64_t page) const {
+  const auto found = job_of_ticket_.find(page);
+  if (found == job_of_ticket_.end()) return std::nullopt;
+  return jobs_.at(found->second).feed;
 }
 
 base::Status Intake::OnPage(uint64_t page, const Page* extracted, const std::string& final_url) {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -51,6 +52,9 @@ class Intake {
   base::Status Advance();
   // True when Advance would have something to do.
   bool CanAdvance() const { return !waiting_jobs_.empty() && HasRoom(); }
+
+  // The feed whose entry wants this page; nullopt when it was abandoned.
+  std::optional<uint64_t> FeedOfPage(uint64_t page) const;
 
   // The page asked for, or nullptr when it could not be had: the article goes on with what the feed gave.
   base::Status OnPage(uint64_t page, const Page* extracted, const std::string& final_url);

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "ingest/feed_volume.h"
+
 namespace racewatch::ingest {
 namespace {
 
@@ -58,7 +60,9 @@ void AdaptInterval(const FetchYield& yield, const IntervalLimits& limits, base::
     const bool most = yield.entries >= 4 && yield.new_entries * 2 > yield.entries;
     interval = most ? interval / 4 : interval / std::sqrt(std::max(1.0, k));
   }
-  if (state->gap_s() > 0) interval = std::min(interval, 2 * state->gap_s());
+  // Without validators each look costs the publisher a whole document: half as many of them.
+  const bool validators = !state->validators_lie() && (!state->etag().empty() || !state->last_modified().empty());
+  if (state->gap_s() > 0) interval = std::min(interval, (validators ? 1 : 2) * state->gap_s());
   state->set_interval_s(std::clamp(interval, static_cast<double>(limits.min_s), static_cast<double>(limits.max_s)));
 }
 
@@ -69,6 +73,11 @@ base::UnixMs NextAfterSuccess(const CacheHints& hints, const IntervalLimits& lim
   }
   int64_t wait_s = std::max(static_cast<int64_t>(state->interval_s()), limits.min_s);
   state->set_interval_reason(wait_s <= limits.min_s ? "minimum" : "adaptive");
+  const auto overdue_s = static_cast<int64_t>(2 * ExpectedIntervalS(*state, limits)) + 1 - (now_ms - state->last_new_ms()) / 1000;
+  if (state->news_gap_s() > 0 && overdue_s > 0 && overdue_s < wait_s + wait_s / 10) {
+    wait_s = std::max(overdue_s, limits.min_s);
+    state->set_interval_reason("overdue");
+  }
   const auto at_least = [&](int64_t seconds, const char* reason) {
     seconds = std::min(seconds, limits.max_s);
     if (seconds <= wait_s) return;
@@ -81,7 +90,9 @@ base::UnixMs NextAfterSuccess(const CacheHints& hints, const IntervalLimits& lim
     at_least(*hints.max_age_s, "max-age");
   else if (hints.expires_ms)
     at_least((*hints.expires_ms - now_ms) / 1000, "expires");
-  const auto jitter_ms = static_cast<int64_t>(Jitter(*state) * static_cast<double>(wait_s) * 100);
+  // The overdue one has its moment already.
+  const bool exact = state->interval_reason() == "overdue";
+  const auto jitter_ms = exact ? 0 : static_cast<int64_t>(Jitter(*state) * static_cast<double>(wait_s) * 100);
   const base::UnixMs next = now_ms + 1000 * wait_s + jitter_ms;
   const base::UnixMs moved = AfterSkipped(next, state->skip_hours(), state->skip_days());
   if (moved != next) state->set_interval_reason("skip");

@@ -24,6 +24,7 @@ struct FetchYield {
   size_t entries = 0;      // in the document; 0 for a 304
   size_t new_entries = 0;  // not seen before
   std::vector<base::UnixMs> published;  // of the entries, for a first guess of the rhythm
+  std::vector<base::UnixMs> new_times;  // of the new entries; 0: not dated
 };
 
 // Caching headers of the answer.
@@ -34,11 +35,12 @@ struct CacheHints {
 
 // Updates `interval_s` and `gap_s` of `state` after a good fetch: shorter when a fetch brings several new
 // entries (most of the document: much shorter, some may have been missed), longer when it brings none, and
-// never more than twice the mean gap between entries.
+// never more than the mean gap between entries (twice that where every answer is a whole document).
 void AdaptInterval(const FetchYield& yield, const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedState* state);
 
 // The next fetch after a good one; sets `interval_reason`. ttl, sy:*, max-age and Expires lengthen the
-// interval (up to max_s), skipHours and skipDays move the time, up to a tenth is added as jitter.
+// interval (up to max_s), skipHours and skipDays move the time, up to a tenth is added as jitter. A feed that would be
+// overdue by then (feed_volume.h) is looked at when it becomes so.
 base::UnixMs NextAfterSuccess(const CacheHints& hints, const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedState* state);
 
 // The next fetch after failure number `state.failures`: min_s doubled each time, at most max_s, with jitter;

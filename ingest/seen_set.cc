@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <tuple>
 
 namespace racewatch::ingest {
 namespace {
@@ -16,6 +17,9 @@ namespace {
 constexpr char kAliasPrefix = 'a';
 constexpr char kArticlePrefix = 's';
 constexpr char kFeedPrefix = 'f';
+constexpr char kListedPrefix = 'l';
+constexpr char kPositionsKey[] = "p";
+constexpr size_t kAliasBytes = 20;  // id and day
 
 std::string Key(char prefix, const ArticleId& id) {
   const auto bytes = id.ToBytes();
@@ -129,17 +133,36 @@ base::Result<std::vector<v1::FeedState>> SeenSet::Feeds() {
   return feeds;
 }
 
-base::Status SeenSet::Commit(const SeenUpdate& update, int32_t today) {
-  impl_->filter.SetToday(today);
-  rocksdb::WriteBatch batch;
+base::Result<std::vector<v1::ListedFeed>> SeenSet::Listed() {
+  std::vector<v1::ListedFeed> listed;
+  std::unique_ptr<rocksdb::Iterator> it(impl_->db->NewIterator({}));
+  for (it->Seek(std::string(1, kListedPrefix)); it->Valid() && it->key()[0] == kListedPrefix; it->Next()) {
+    v1::ListedFeed feed;
+    if (feed.ParseFromArray(it->value().data(), static_cast<int>(it->value().size()))) listed.push_back(std::move(feed));
+  }
+  RW_RETURN_IF_ERROR(FromRocks(it->status(), "seen-set: reading the feed list"));
+  return listed;
+}
+
+std::vector<SeenRow> SeenSet::RowsOf(const SeenUpdate& update, int32_t today) {
+  std::vector<SeenRow> rows;
+  rows.reserve(update.aliases.size() + update.marks.size() + 2);
   for (const auto& [alias, id] : update.aliases) {
     const auto bytes = id.ToBytes();
     std::string value(bytes.data(), bytes.size());
     value.append(reinterpret_cast<const char*>(&today), 4);
-    batch.Put(Key(kAliasPrefix, alias), value);
+    rows.push_back({Key(kAliasPrefix, alias), std::move(value)});
   }
-  for (const auto& mark : update.marks) batch.Put(Key(kArticlePrefix, mark.id), mark.article.SerializeAsString());
-  if (update.feed != nullptr) batch.Put(kFeedPrefix + update.feed->feed_id(), update.feed->SerializeAsString());
+  for (const auto& mark : update.marks) rows.push_back({Key(kArticlePrefix, mark.id), mark.article.SerializeAsString()});
+  if (update.listed != nullptr) rows.push_back({kListedPrefix + update.listed->url(), update.listed->SerializeAsString()});
+  if (update.feed != nullptr) rows.push_back({kFeedPrefix + update.feed->feed_id(), update.feed->SerializeAsString()});
+  return rows;
+}
+
+base::Status SeenSet::Commit(const SeenUpdate& update, int32_t today) {
+  impl_->filter.SetToday(today);
+  rocksdb::WriteBatch batch;
+  for (const SeenRow& row : RowsOf(update, today)) batch.Put(row.key, row.value);
   return FromRocks(impl_->db->Write({}, &batch), "seen-set commit");
 }
 
@@ -147,6 +170,94 @@ base::Status SeenSet::Sync() { return FromRocks(impl_->db->SyncWAL(), "seen-set 
 
 base::Status SeenSet::Compact() {
   return FromRocks(impl_->db->CompactRange({}, nullptr, nullptr), "seen-set compaction");
+}
+
+base::Result<v1::SharedPositions> SeenSet::Positions() {
+  v1::SharedPositions positions;
+  std::string value;
+  const auto status = impl_->db->Get({}, kPositionsKey, &value);
+  if (status.IsNotFound() || (status.ok() && !positions.ParseFromString(value))) return v1::SharedPositions();
+  RW_RETURN_IF_ERROR(FromRocks(status, "seen-set look-up"));
+  return positions;
+}
+
+namespace {
+
+// Greater wins, as in the store.
+bool Outranks(const v1::SeenArticle& a, const v1::SeenArticle& b) {
+  return std::make_tuple(static_cast<int>(a.body_quality()), a.revision_at_ms(), a.content_hash()) >
+         std::make_tuple(static_cast<int>(b.body_quality()), b.revision_at_ms(), b.content_hash());
+}
+
+std::optional<std::string> MergedAlias(const std::string& theirs, const std::optional<std::string>& ours, bool* bad) {
+  *bad = theirs.size() != kAliasBytes;
+  if (*bad) return std::nullopt;
+  if (!ours || ours->size() != kAliasBytes) return theirs;
+  int32_t their_day = 0, our_day = 0;
+  std::memcpy(&their_day, theirs.data() + 16, 4);
+  std::memcpy(&our_day, ours->data() + 16, 4);
+  if (their_day <= our_day) return std::nullopt;
+  return ours->substr(0, 16) + theirs.substr(16);
+}
+
+std::optional<std::string> MergedMark(const std::string& theirs, const std::optional<std::string>& ours, bool* bad) {
+  v1::SeenArticle a, b;
+  *bad = !a.ParseFromString(theirs);
+  if (*bad) return std::nullopt;
+  if (!ours || !b.ParseFromString(*ours)) return theirs;
+  const int32_t day = std::max(a.last_seen_day(), b.last_seen_day());
+  const bool better = Outranks(a, b);
+  if (!better && day == b.last_seen_day()) return std::nullopt;
+  v1::SeenArticle& winner = better ? a : b;
+  winner.set_last_seen_day(day);
+  if (winner.first_fetched_ms() > std::min(a.first_fetched_ms(), b.first_fetched_ms()))
+    winner.set_first_fetched_ms(std::min(a.first_fetched_ms(), b.first_fetched_ms()));
+  return winner.SerializeAsString();
+}
+
+}  // namespace
+
+std::optional<std::string> SeenSet::Merged(const SeenRow& row, SeenMerge* merge) {
+  std::string value;
+  std::optional<std::string> ours;
+  if (impl_->db->Get({}, row.key, &value).ok()) ours = std::move(value);
+  bool bad = false;
+  std::optional<std::string> out;
+  const char prefix = row.key.empty() ? '\0' : row.key[0];
+  if (prefix == kAliasPrefix && row.key.size() == 17) {
+    out = MergedAlias(row.value, ours, &bad);
+  } else if (prefix == kArticlePrefix && row.key.size() == 17) {
+    out = MergedMark(row.value, ours, &bad);
+  } else if (prefix == kFeedPrefix) {
+    v1::FeedState theirs, own;
+    bad = !theirs.ParseFromString(row.value) || row.key.compare(1, std::string::npos, theirs.feed_id()) != 0;
+    const bool newer = !bad && (!ours || !own.ParseFromString(*ours) || theirs.version() > own.version());
+    if (newer) merge->feeds.push_back(std::move(theirs));
+    if (newer) out = row.value;
+  } else if (prefix == kListedPrefix) {
+    v1::ListedFeed theirs, own;
+    bad = !theirs.ParseFromString(row.value) || row.key.compare(1, std::string::npos, theirs.url()) != 0;
+    const bool newer = !bad && (!ours || !own.ParseFromString(*ours) || theirs.changed_ms() > own.changed_ms());
+    if (newer) merge->listed.push_back(std::move(theirs));
+    if (newer) out = row.value;
+  } else {
+    bad = true;
+  }
+  ++(bad ? merge->bad : out ? merge->taken : merge->known);
+  return out;
+}
+
+base::Result<SeenMerge> SeenSet::Merge(const std::vector<SeenRow>& rows, const v1::SharedPositions& positions, int32_t today) {
+  impl_->filter.SetToday(today);
+  SeenMerge merge;
+  // One write each: a row may come twice in one poll, and the look-up must see the change before.
+  for (const SeenRow& row : rows) {
+    const std::optional<std::string> value = Merged(row, &merge);
+    if (value) RW_RETURN_IF_ERROR(FromRocks(impl_->db->Put({}, row.key, *value), "seen-set merge"));
+  }
+  // Last: if it is lost in a crash, the rows come again and are known.
+  RW_RETURN_IF_ERROR(FromRocks(impl_->db->Put({}, kPositionsKey, positions.SerializeAsString()), "seen-set merge"));
+  return merge;
 }
 
 }  // namespace racewatch::ingest

@@ -29,6 +29,22 @@ struct SeenUpdate {
   std::vector<SeenMark> marks;
   std::vector<std::pair<ArticleId, ArticleId>> aliases;  // alias → id
   const v1::FeedState* feed = nullptr;                   // may be null
+  const v1::ListedFeed* listed = nullptr;                // may be null
+};
+
+// One row as it lies in the database, and in racewatch.feeds.v1 when processes share a feed list.
+struct SeenRow {
+  std::string key;
+  std::string value;
+};
+
+// What became of the rows of other processes.
+struct SeenMerge {
+  size_t taken = 0;
+  size_t known = 0;  // as new, or newer, here
+  size_t bad = 0;    // not to be read
+  std::vector<v1::FeedState> feeds;    // taken
+  std::vector<v1::ListedFeed> listed;  // taken
 };
 
 class SeenSet {
@@ -43,9 +59,19 @@ class SeenSet {
   base::Result<std::optional<ArticleId>> FindAlias(const ArticleId& key);
   base::Result<std::optional<v1::SeenArticle>> Find(const ArticleId& id);
   base::Result<std::vector<v1::FeedState>> Feeds();
+  // Changes to the feed list made while ingest ran.
+  base::Result<std::vector<v1::ListedFeed>> Listed();
 
   // `today` (days since 1970) stamps the aliases and moves the horizon of expiry.
   base::Status Commit(const SeenUpdate& update, int32_t today);
+
+  // The rows that Commit writes.
+  static std::vector<SeenRow> RowsOf(const SeenUpdate& update, int32_t today);
+
+  // Takes rows that other processes wrote, in any order, again and again: of two feed states the one written later wins,
+  // of two marks the one that ranks higher, and an alias keeps its first meaning. `positions` is written with them.
+  base::Result<SeenMerge> Merge(const std::vector<SeenRow>& rows, const v1::SharedPositions& positions, int32_t today);
+  base::Result<v1::SharedPositions> Positions();
 
   // Makes all commits so far proof against power failure.
   base::Status Sync();
@@ -55,6 +81,8 @@ class SeenSet {
 
  private:
   struct Impl;
+  // Nullopt: nothing to write. `bad` when it cannot be read.
+  std::optional<std::string> Merged(const SeenRow& row, SeenMerge* merge);
   explicit SeenSet(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

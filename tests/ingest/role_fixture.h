@@ -112,6 +112,7 @@ class RoleTest : public testing::Test {
   }
   void Advance(int64_t ms) {
     clock_.Advance(ms);
+    role_->Wake();
     Settle();
   }
 
