@@ -24,6 +24,10 @@ struct FeedsFlags {
   std::string server = "127.0.0.1:8470";
   std::string output = "text";
   std::string id;
+  std::string title;
+  std::string group;
+  std::string language;
+  uint32_t interval_s = 0;
   bool private_addresses = false;
 };
 
@@ -35,21 +39,48 @@ std::string Text(const Json& object, const char* field) {
   return value.is_string() ? value.get<std::string>() : Dump(value);
 }
 
-base::Result<std::string> GetFeeds(const std::string& server) {
+struct ServerReply {
+  int status = 0;
+  std::string body;
+};
+
+base::Result<ServerReply> Ask(const std::string& server, const std::string& method, const std::string& query, std::string body) {
   base::HttpClient::Options options;
   options.allow_private_addresses = true;  // the operator's own process
   base::HttpClient client(options);
   base::HttpCall call;
-  call.url = "http://" + server + "/api/v1/feeds";
+  call.method = method;
+  call.url = "http://" + server + "/api/v1/feeds" + query;
+  call.body = std::move(body);
+  if (method == "POST") call.headers = {{"Content-Type", "application/json"}};
   call.body_bytes_max = 256u << 20;
   call.redirects_max = 0;
   std::optional<base::HttpReply> reply;
   client.Start(std::move(call), [&](base::HttpReply r) { reply = std::move(r); });
   while (!reply) client.Poll(std::chrono::milliseconds(1000));
   if (!reply->status.ok()) return base::Unavailable("server " + server + ": " + reply->status.message());
-  if (reply->http_status != 200)
-    return base::Unavailable("server " + server + ": HTTP " + std::to_string(reply->http_status) + " (does it run ingest?)");
-  return std::move(reply->body);
+  return ServerReply{reply->http_status, std::move(reply->body)};
+}
+
+base::Result<std::string> GetFeeds(const std::string& server, const std::string& query = "") {
+  RW_ASSIGN_OR_RETURN(ServerReply reply, Ask(server, "GET", query, ""));
+  if (reply.status == 404 && !query.empty() && Json::parse(reply.body, nullptr, false).is_object()) return std::string();
+  if (reply.status != 200)
+    return base::Unavailable("server " + server + ": HTTP " + std::to_string(reply.status) + " (does it run ingest?)");
+  return std::move(reply.body);
+}
+
+std::string Escaped(const std::string& text) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte))
+      out.push_back(c);
+    else
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return out;
 }
 
 base::Result<Json> LoadFeeds(const FeedsFlags& flags) {
@@ -77,19 +108,42 @@ int List(const FeedsFlags& flags) {
   return kExitOk;
 }
 
+void Print(const FeedsFlags& flags, const Json& object) {
+  if (flags.output == "json") {
+    std::puts(Dump(object).c_str());
+    return;
+  }
+  for (const auto& [name, value] : object.items()) std::printf("%-20s %s\n", name.c_str(), Text(object, name.c_str()).c_str());
+}
+
 int Show(const FeedsFlags& flags) {
-  const auto feeds = LoadFeeds(flags);
-  if (!feeds.ok()) return Fail(ExitCodeFor(feeds.status()), "feeds show: " + feeds.status().message());
-  for (const Json& feed : *feeds) {
-    if (Text(feed, "id") != flags.id) continue;
-    if (flags.output == "json") {
-      std::puts(Dump(feed).c_str());
-    } else {
-      for (const auto& [name, value] : feed.items()) std::printf("%-16s %s\n", name.c_str(), Text(feed, name.c_str()).c_str());
-    }
+  const auto body = GetFeeds(flags.server, "?id=" + Escaped(flags.id));
+  if (!body.ok()) return Fail(ExitCodeFor(body.status()), "feeds show: " + body.status().message());
+  const Json feed = Json::parse(*body, nullptr, false);
+  if (!feed.is_object()) return Fail(kExitBadData, "feeds show: no feed '" + flags.id + "' on " + flags.server);
+  Print(flags, feed);
+  return kExitOk;
+}
+
+// Adds a feed to the running process, or takes one out; durable when it says so.
+int Change(const FeedsFlags& flags, bool add) {
+  const std::string what = std::string("feeds ") + (add ? "add " : "remove ") + flags.id;
+  Json request{{"url", flags.id}};
+  if (!flags.title.empty()) request["title"] = flags.title;
+  if (!flags.group.empty()) request["publisher_group"] = flags.group;
+  if (!flags.language.empty()) request["language"] = flags.language;
+  if (flags.interval_s > 0) request["interval_s"] = flags.interval_s;
+  const auto reply = add ? Ask(flags.server, "POST", "", Dump(request)) : Ask(flags.server, "DELETE", "?id=" + Escaped(flags.id), "");
+  if (!reply.ok()) return Fail(ExitCodeFor(reply.status()), what + ": " + reply.status().message());
+  const Json answer = Json::parse(reply->body, nullptr, false);
+  if (reply->status == 200 && answer.is_object()) {
+    Print(flags, answer);
     return kExitOk;
   }
-  return Fail(kExitBadData, "feeds show: no feed '" + flags.id + "' on " + flags.server);
+  const bool explained = answer.is_object() && answer.contains("error");
+  const std::string why = explained ? Text(answer, "error") : "HTTP " + std::to_string(reply->status) + " (does it run ingest?)";
+  const bool refused = explained && reply->status >= 400 && reply->status < 500;
+  return Fail(refused ? kExitBadData : kExitUnavailable, what + ": " + why);
 }
 
 // The document behind an http(s) or file address, with what the server said.
@@ -112,6 +166,7 @@ base::Result<base::HttpReply> Fetch(const FeedsFlags& flags, Json* out) {
   const base::HttpReply& reply = result->reply;
   if (!reply.status.ok()) return reply.status;
   (*out)["http_status"] = reply.http_status;
+  (*out)["http_version"] = reply.http_version == 20 ? "2" : reply.http_version == 10 ? "1.0" : "1.1";
   if (reply.url != flags.id) (*out)["final_url"] = reply.url;
   for (const base::HttpHop& hop : reply.hops) (*out)["redirects"].push_back({{"url", hop.url}, {"status", hop.status}});
   for (const char* name : {"content-type", "etag", "last-modified", "cache-control"})
@@ -155,11 +210,7 @@ int Probe(const FeedsFlags& flags) {
   const auto feed = ingest::ParseFeed(reply->body, options);
   if (!feed.ok()) return Fail(kExitBadData, "feeds probe " + flags.id + ": " + feed.status().message());
   AddFeed(*feed, &out);
-  if (flags.output == "json") {
-    std::puts(Dump(out).c_str());
-    return kExitOk;
-  }
-  for (const auto& [name, value] : out.items()) std::printf("%-20s %s\n", name.c_str(), Text(out, name.c_str()).c_str());
+  Print(flags, out);
   return kExitOk;
 }
 
@@ -167,25 +218,33 @@ int Probe(const FeedsFlags& flags) {
 
 int RunFeeds(int argc, char** argv) {
   CLI::App app("Feeds of a running ingest, and what an address holds.\n"
-               "usage: racewatch feeds list|show ID|probe URL [--server HOST:PORT] [--output text|json]",
+               "usage: racewatch feeds list|show ID|add URL|remove ID|probe URL [--server HOST:PORT] [--output text|json]",
                "racewatch feeds");
   FeedsFlags flags;
-  const auto add = [&](const char* name, const char* what, const char* argument) {
+  const auto make = [&](const char* name, const char* what, const char* argument) {
     CLI::App* command = app.add_subcommand(name, what);
     if (argument != nullptr) command->add_option(argument, flags.id)->required();
     command->add_option("--output", flags.output, "text, or json: one object per line")->check(CLI::IsMember({"text", "json"}));
     return command;
   };
-  CLI::App* list = add("list", "one line per feed: state, failures, articles, times", nullptr);
-  CLI::App* show = add("show", "everything known of one feed", "ID");
-  CLI::App* probe = add("probe", "fetch and parse an address once; changes nothing", "URL");
-  for (CLI::App* command : {list, show})
+  CLI::App* list = make("list", "one line per feed: state, failures, articles, times", nullptr);
+  CLI::App* show = make("show", "everything known of one feed", "ID");
+  CLI::App* add = make("add", "add a feed to the running process; kept over restarts", "URL");
+  CLI::App* remove = make("remove", "take a feed out; kept over restarts, also when a feed list names it", "ID");
+  CLI::App* probe = make("probe", "fetch and parse an address once; changes nothing", "URL");
+  for (CLI::App* command : {list, show, add, remove})
     command->add_option("--server", flags.server, "HTTP address of a running `up` or `ingest`; default 127.0.0.1:8470");
+  add->add_option("--title", flags.title, "shown in place of the address");
+  add->add_option("--group", flags.group, "publisher group: us, china, europe or other");
+  add->add_option("--language", flags.language, "used when the feed does not say");
+  add->add_option("--interval", flags.interval_s, "seconds between fetches in place of the adaptive interval");
   probe->add_flag("--allow-private", flags.private_addresses, "connect to private and loopback addresses too");
   app.require_subcommand(1);
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   if (*list) return List(flags);
-  return *show ? Show(flags) : Probe(flags);
+  if (*show) return Show(flags);
+  if (*add || *remove) return Change(flags, static_cast<bool>(*add));
+  return Probe(flags);
 }
 
 }  // namespace racewatch::cli
