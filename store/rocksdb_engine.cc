@@ -7,6 +7,7 @@
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <mutex>
@@ -107,6 +108,30 @@ class SnapshotView final : public View {
   rocksdb::ReadOptions options_;
 };
 
+// The writes by key: the memtable looks for the place of each one near that of the last, in memory just read. Writes
+// of one key stay in order, and with a range among them all do.
+std::vector<const Write*> InKeyOrder(const std::vector<Write>& writes) {
+  std::vector<std::pair<uint64_t, const Write*>> order;
+  order.reserve(writes.size());
+  bool range = false;
+  for (const Write& write : writes) {
+    uint64_t start = static_cast<uint64_t>(write.table);
+    for (size_t i = 0; i < 7; ++i) start = start << 8 | (i < write.key.size() ? static_cast<unsigned char>(write.key[i]) : 0);
+    order.emplace_back(start, &write);
+    range = range || write.kind == Write::Kind::kDeleteRange;
+  }
+  const auto before = [](const auto& a, const auto& b) {
+    if (a.first != b.first) return a.first < b.first;
+    const int compared = a.second->key.compare(b.second->key);
+    return compared != 0 ? compared < 0 : a.second < b.second;
+  };
+  if (!range) std::sort(order.begin(), order.end(), before);
+  std::vector<const Write*> out;
+  out.reserve(order.size());
+  for (const auto& [start, write] : order) out.push_back(write);
+  return out;
+}
+
 rocksdb::Options MakeOptions(const RocksDbOptions& wanted) {
   rocksdb::Options options;
   options.create_if_missing = true;
@@ -183,7 +208,8 @@ base::Status RocksDbEngine::Impl::AddCounts(const Batch& batch) {
 }
 
 base::Status RocksDbEngine::Impl::AddWrites(const Batch& batch) {
-  for (const Write& write : batch.writes()) {
+  for (const Write* each : InKeyOrder(batch.writes())) {
+    const Write& write = *each;
     const char table = static_cast<char>(write.table);
     const std::array<rocksdb::Slice, 2> key{rocksdb::Slice(&table, 1), rocksdb::Slice(write.key)};
     const rocksdb::Slice value(write.value);
