@@ -1,6 +1,7 @@
 #include "store/story/sketch.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <limits>
 
@@ -19,35 +20,63 @@ uint32_t Mix(uint64_t hash) {
   return folded == 0 ? 1 : folded;  // 0 marks a free cell of FeatureSet
 }
 
-// Order-dependent combination of `n` hashes; products that do not wait for one another.
-uint32_t Gram(const uint64_t* hashes, size_t n) {
+// A token's share of a gram before its place is weighed in.
+uint64_t Fold(uint64_t hash) { return hash ^ hash >> 32; }
+
+// Order-dependent combination of `n` folded hashes; products that do not wait for one another.
+template <size_t n>
+uint32_t Gram(const uint64_t* folded) {
   static constexpr uint64_t kFactors[] = {0x9FB21C651E98DF25ull, 0xD6E8FEB86659FD93ull, 0xA0761D6478BD642Full,
                                           0xE7037ED1A0B428DBull, 0x8EBC6AF09C88C6E3ull, 0x589965CC75374CC3ull};
   uint64_t sum = n;
-  for (size_t i = 0; i < n; ++i) sum += (hashes[i] ^ hashes[i] >> 32) * kFactors[i];
+  for (size_t i = 0; i < n; ++i) sum += folded[i] * kFactors[i];
   return Mix(sum);
-}
-
-void Add(uint32_t hash, size_t position, Facet facet, Profile* profile) {
-  if (!profile->sets[facet].Insert(hash)) return;
-  profile->features[facet].push_back({hash, static_cast<float>(hash) * static_cast<float>(position + kPositionBias)});
 }
 
 bool Before(const Feature& a, const Feature& b) { return a.priority != b.priority ? a.priority < b.priority : a.hash < b.hash; }
 
-// Keeps the three times kSampleMax best features: the query's side of a comparison needs more than the
-// sample, because a shift of the text moves priorities.
-void Select(Facet facet, Profile* profile) {
-  auto& features = profile->features[facet];
-  profile->counts[facet] = static_cast<uint32_t>(features.size());
-  const size_t keep = std::min(features.size(), kSampleMax[facet] * 3);
-  std::partial_sort(features.begin(), features.begin() + static_cast<ptrdiff_t>(keep), features.end(), Before);
+// The best features of one facet so far. Most features of a long text come too late to be among them, and are only
+// counted: nothing that is worse than the kKept-th of those seen can be kept in the end.
+class BestFeatures {
+ public:
+  BestFeatures(size_t kept, std::vector<Feature>* features) : kept_(kept), features_(features) { features_->clear(); }
+  void Add(uint32_t hash, size_t position) {
+    ++count_;
+    const Feature feature{hash, static_cast<float>(hash) * static_cast<float>(position + kPositionBias)};
+    if (feature.priority > bound_) return;
+    features_->push_back(feature);
+    if (features_->size() < 4 * kept_) return;
+    Cut();
+    bound_ = (*features_)[kept_ - 1].priority;
+  }
+  // Sorts what is kept; returns how many there were.
+  size_t Finish() {
+    if (features_->size() > kept_) Cut();
+    std::sort(features_->begin(), features_->end(), Before);
+    return count_;
+  }
+
+ private:
+  void Cut() {
+    std::nth_element(features_->begin(), features_->begin() + static_cast<ptrdiff_t>(kept_ - 1), features_->end(), Before);
+    features_->resize(kept_);
+  }
+  const size_t kept_;
+  std::vector<Feature>* features_;
+  float bound_ = std::numeric_limits<float>::infinity();
+  size_t count_ = 0;
+};
+
+// The query's side of a comparison needs more than the sample, because a shift of the text moves priorities.
+size_t KeptOf(size_t facet) { return kSampleMax[facet] * 3; }
+
+void TakeSample(size_t facet, size_t count, Profile* profile) {
+  const std::vector<Feature>& features = profile->features[facet];
   Sample& sample = profile->samples[facet];
   const size_t n = std::min(features.size(), kSampleMax[facet]);
   sample.hashes.clear();
   for (size_t i = 0; i < n; ++i) sample.hashes.push_back(features[i].hash);
-  sample.limit = features.size() > n ? features[n - 1].priority : std::numeric_limits<float>::infinity();
-  features.resize(keep);
+  sample.limit = count > n ? features[n - 1].priority : std::numeric_limits<float>::infinity();
 }
 
 uint16_t BitOf(const Token& token) {
@@ -65,28 +94,50 @@ TitleBits BitsOf(const std::vector<Token>& title) {
   return bits;
 }
 
+void AddWords(const std::vector<Token>& tokens, size_t count, Profile* profile) {
+  std::vector<uint64_t>& folded = profile->folded;
+  folded.clear();
+  for (size_t i = 0; i < count; ++i) {
+    folded.push_back(Fold(tokens[i].hash));
+    if (tokens[i].anchor) SetBit(BitOf(tokens[i]), &profile->anchors);
+  }
+  BestFeatures best(KeptOf(kWords), &profile->features[kWords]);
+  for (size_t i = 0; i + kWordGram <= count; ++i) {
+    const uint32_t hash = Gram<kWordGram>(&folded[i]);
+    if (profile->sets[kWords].Insert(hash)) best.Add(hash, i);
+  }
+  TakeSample(kWords, best.Finish(), profile);
+}
+
+// How many bits of the last kSkeletonGram are set.
+constexpr auto kOnes = [] {
+  std::array<uint8_t, 1u << kSkeletonGram> ones{};
+  for (size_t i = 1; i < ones.size(); ++i) ones[i] = static_cast<uint8_t>(ones[i / 2] + i % 2);
+  return ones;
+}();
+
 void AddSkeleton(const std::vector<Token>& tokens, size_t count, Profile* profile) {
-  uint64_t window[kSkeletonGram] = {};
-  bool kept[kSkeletonGram] = {}, anchor[kSkeletonGram] = {};
-  size_t filled = 0;
+  std::vector<uint64_t>& folded = profile->folded;
+  folded.clear();
+  BestFeatures best(KeptOf(kSkeleton), &profile->features[kSkeleton]);
+  constexpr size_t kLast = kOnes.size() - 1;
+  size_t kept = 0, anchors = 0;  // a bit for each of the last tokens, the newest lowest
   bool masked_run = false;
   for (size_t i = 0; i < count; ++i) {
     const Token& token = tokens[i];
     const bool keep = token.function || token.anchor || token.ideograph;
     if (!keep && masked_run) continue;
     masked_run = !keep;
-    std::move(window + 1, window + kSkeletonGram, window);
-    std::move(kept + 1, kept + kSkeletonGram, kept);
-    std::move(anchor + 1, anchor + kSkeletonGram, anchor);
-    window[kSkeletonGram - 1] = keep ? token.hash : kMask;
-    kept[kSkeletonGram - 1] = keep;
-    anchor[kSkeletonGram - 1] = token.anchor || token.ideograph;
-    if (++filled < kSkeletonGram) continue;
-    const auto solid = std::count(kept, kept + kSkeletonGram, true);
+    folded.push_back(Fold(keep ? token.hash : kMask));
+    kept = (kept << 1 | static_cast<size_t>(keep)) & kLast;
+    anchors = (anchors << 1 | static_cast<size_t>(token.anchor || token.ideograph)) & kLast;
+    if (folded.size() < kSkeletonGram) continue;
     // "in the _ of the _" says nothing; a name or number, or hardly a gap, does.
-    if (solid >= 5 || (solid >= 3 && std::count(anchor, anchor + kSkeletonGram, true) >= 1))
-      Add(Gram(window, kSkeletonGram), i, kSkeleton, profile);
+    if (kOnes[kept] < 5 && (kOnes[kept] < 3 || anchors == 0)) continue;
+    const uint32_t hash = Gram<kSkeletonGram>(&folded[folded.size() - kSkeletonGram]);
+    if (profile->sets[kSkeleton].Insert(hash)) best.Add(hash, i);
   }
+  TakeSample(kSkeleton, best.Finish(), profile);
 }
 
 }  // namespace
@@ -116,22 +167,12 @@ bool FeatureSet::Contains(uint32_t hash) const {
 
 void Describe(const std::vector<Token>& tokens, const std::vector<Token>& title, Profile* profile) {
   const size_t count = std::min(tokens.size(), kTokensMax);
-  for (size_t f = 0; f < kFacets; ++f) {
-    profile->sets[f].Clear(count);
-    profile->features[f].clear();
-  }
+  for (FeatureSet& set : profile->sets) set.Clear(count);
   profile->tokens = static_cast<uint32_t>(tokens.size());
   profile->anchors = {};
   profile->title = BitsOf(title);
-  uint64_t window[kWordGram];
-  for (size_t i = 0; i < count; ++i) {
-    if (tokens[i].anchor) SetBit(BitOf(tokens[i]), &profile->anchors);
-    if (i + kWordGram > count) continue;
-    for (size_t k = 0; k < kWordGram; ++k) window[k] = tokens[i + k].hash;
-    Add(Gram(window, kWordGram), i, kWords, profile);
-  }
+  AddWords(tokens, count, profile);
   AddSkeleton(tokens, count, profile);
-  for (size_t f = 0; f < kFacets; ++f) Select(static_cast<Facet>(f), profile);
 }
 
 }  // namespace racewatch::store

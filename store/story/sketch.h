@@ -60,10 +60,10 @@ struct Profile {
   std::array<FeatureSet, kFacets> sets;
   std::array<std::vector<Feature>, kFacets> features;
   std::array<Sample, kFacets> samples;
-  std::array<uint32_t, kFacets> counts{};  // distinct features
   Signature anchors{};
   TitleBits title{};
   uint32_t tokens = 0;
+  std::vector<uint64_t> folded;  // working memory of Describe
 };
 
 // Fills `profile` from the tokens of an article's text and of its title.
