@@ -6,6 +6,11 @@
 
 namespace racewatch::classify {
 
+Scope ScopeOf(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return kTitleScope;
+  return text.size() < kSummaryBytes ? kSummaryScope : kFullScope;
+}
+
 double Sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
 double HeadProbability(const Logits& logits, const Calibration& calibration, size_t head) {

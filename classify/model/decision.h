@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "classify/model/heads.h"
 #include "classify/model/model.h"
@@ -26,6 +27,20 @@ struct Thresholds {
   std::array<float, kTargetCount> polar{};  // of P(takes a side | present)
   float lean_polar = 0.5f;  // of P(us) + P(china)
   float unsure_margin = 0.02f;  // sides closer than this are `unsure`
+};
+
+// How much of an article there is. Each has settings of its own: a title alone says less, and its score must mean
+// the same. They are set on the real texts cut down to it, with the labels of the whole; of a summary only
+// relevance is, the rest is as for full texts.
+enum Scope : size_t { kTitleScope, kSummaryScope, kFullScope, kScopes };
+inline constexpr size_t kSummaryBytes = 600;  // a text shorter than this is a summary
+
+Scope ScopeOf(std::string_view text);
+
+struct ScopeSettings {
+  Calibration calibration{};
+  Thresholds thresholds;
+  std::array<float, 2> gate_platt = {1, 0};
 };
 
 inline constexpr int kUnsure = 4;

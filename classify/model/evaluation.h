@@ -66,6 +66,9 @@ using Figure = double (*)(const Metrics&);
 std::vector<Interval> Bootstrap(std::span<const Judged> judged, std::span<const uint32_t> groups,
                                 std::span<const Figure> figures);
 
+// The main figures alone, with intervals.
+std::string FormatFigures(std::span<const Judged> judged, std::span<const uint32_t> groups);
+
 // The report as text: main figures with intervals, per label, per language, error of shares, risk against
 // coverage, calibration.
 std::string FormatReport(std::span<const Judged> judged, std::span<const uint32_t> groups);

@@ -9,7 +9,7 @@
 namespace racewatch::classify {
 
 inline constexpr char kModelMagic[8] = {'R', 'A', 'C', 'E', 'W', 'M', 'D', 'L'};
-inline constexpr uint32_t kModelFormat = 1;
+inline constexpr uint32_t kModelFormat = 2;
 inline constexpr size_t kSectionAlign = 64;
 
 enum Section : uint32_t {

@@ -21,7 +21,6 @@ namespace racewatch::classify {
 // Below this probability of the gate a document is not looked at further (trainer.h measures what it costs).
 inline constexpr double kGateProbabilityMin = 0.05;
 inline constexpr size_t kEvidencePerLabel = 5;
-inline constexpr size_t kSummaryBytes = 600;  // a text shorter than this is a summary
 inline constexpr int kSpansPerContribution = 16;
 
 struct Scratch::Impl {
@@ -39,13 +38,13 @@ struct Model::Impl {
 
   // Reads the document; false if the gate stopped it, and then only scores->relevance is set.
   bool Read(const DocumentView& document, Reader& reader, Scores* scores) const {
-    const ModelMeta& meta = file->meta;
-    const double p = Sigmoid(double{meta.gate_platt[0]} * reader.ReadGate(document, tables) + meta.gate_platt[1]);
+    const ScopeSettings& settings = file->meta.scopes[ScopeOf(document.text)];
+    const double p = Sigmoid(double{settings.gate_platt[0]} * reader.ReadGate(document, tables) + settings.gate_platt[1]);
     if (p < kGateProbabilityMin) {
       scores->relevance = p;
       return false;
     }
-    *scores = ToScores(reader.ReadRows(document, tables), meta.calibration);
+    *scores = ToScores(reader.ReadRows(document, tables), settings.calibration);
     return true;
   }
 
@@ -55,9 +54,9 @@ struct Model::Impl {
 
 namespace {
 
-v1::TextScope ScopeOf(const DocumentView& document) {
-  if (document.text.find_first_not_of(" \t\r\n") == std::string_view::npos) return v1::TEXT_SCOPE_TITLE;
-  return document.text.size() < kSummaryBytes ? v1::TEXT_SCOPE_SUMMARY : v1::TEXT_SCOPE_FULL;
+v1::TextScope ScopeTag(const DocumentView& document) {
+  constexpr std::array<v1::TextScope, kScopes> kTags = {v1::TEXT_SCOPE_TITLE, v1::TEXT_SCOPE_SUMMARY, v1::TEXT_SCOPE_FULL};
+  return kTags[ScopeOf(document.text)];
 }
 
 void FillTags(const Decision& decision, const Scores& scores, v1::Tags* tags) {
@@ -149,12 +148,12 @@ void Model::Classify(const DocumentView& document, Scratch& scratch, v1::Tags* t
   Reader& reader = scratch.impl_->reader;
   Scores scores;
   const bool read = impl_->Read(document, reader, &scores);
-  const Decision decision = read ? Decide(scores, impl_->file->meta.thresholds) : Decision{};
+  const Decision decision = read ? Decide(scores, impl_->file->meta.scopes[ScopeOf(document.text)].thresholds) : Decision{};
   tags->Clear();
   tags->set_model_version(version());
   tags->set_taxonomy_version(std::string(base::kTaxonomyVersion));
   tags->set_language(DetectLanguage(document.title, document.text, reader.analysis.tokens, reader.analysis.scripts, document.language));
-  tags->set_text_scope(ScopeOf(document));
+  tags->set_text_scope(ScopeTag(document));
   tags->mutable_relevance()->set_label(decision.relevant);
   tags->mutable_relevance()->set_score(scores.relevance);
   if (decision.relevant) {
@@ -193,12 +192,13 @@ base::Status Model::Explain(const DocumentView& document, const std::vector<std:
   Classify(document, scratch, response->mutable_tags());
   Reader& reader = scratch.impl_->reader;
   const ModelFile& file = *impl_->file;
+  const ScopeSettings& settings = file.meta.scopes[ScopeOf(document.text)];
   Scores scores;
   const float gate = reader.ReadGate(document, impl_->tables);
-  const bool stopped = Sigmoid(double{file.meta.gate_platt[0]} * gate + file.meta.gate_platt[1]) < kGateProbabilityMin;
+  const bool stopped = Sigmoid(double{settings.gate_platt[0]} * gate + settings.gate_platt[1]) < kGateProbabilityMin;
   const Logits& logits = reader.ReadRows(document, impl_->tables);
-  scores = ToScores(logits, file.meta.calibration);
-  if (wanted.empty()) wanted = AssignedLabels(stopped ? Decision{} : Decide(scores, file.meta.thresholds), scores);
+  scores = ToScores(logits, settings.calibration);
+  if (wanted.empty()) wanted = AssignedLabels(stopped ? Decision{} : Decide(scores, settings.thresholds), scores);
   if (wanted.empty()) wanted.push_back(0);
   for (const size_t index : wanted) {
     const Label& label = AllLabels()[index];

@@ -38,6 +38,19 @@ void ReadFloats(const json& list, std::array<float, N>* out) {
 }
 
 // Throws json::exception or runtime_error.
+void ReadSettings(const json& j, ScopeSettings* settings) {
+  ReadFloats(j.at("slope"), &settings->calibration.slope);
+  ReadFloats(j.at("offset"), &settings->calibration.offset);
+  ReadFloats(j.at("gate_platt"), &settings->gate_platt);
+  ReadFloats(j.at("theme_thresholds"), &settings->thresholds.themes);
+  ReadFloats(j.at("presence_thresholds"), &settings->thresholds.presence);
+  ReadFloats(j.at("polar_thresholds"), &settings->thresholds.polar);
+  settings->thresholds.relevance = j.at("relevance_threshold").get<float>();
+  settings->thresholds.lean_polar = j.at("lean_polar_threshold").get<float>();
+  settings->thresholds.unsure_margin = j.at("unsure_margin").get<float>();
+}
+
+// Throws json::exception or runtime_error.
 void ReadMeta(const json& j, ModelMeta* meta) {
   meta->version = j.at("version").get<std::string>();
   meta->card = j.at("card").get<std::string>();
@@ -46,16 +59,9 @@ void ReadMeta(const json& j, ModelMeta* meta) {
   meta->classes.concepts = j.at("concepts").get<uint64_t>();
   ReadFloats(j.at("weight_scale"), &meta->weight_scale);
   ReadFloats(j.at("bias"), &meta->bias);
-  ReadFloats(j.at("slope"), &meta->calibration.slope);
-  ReadFloats(j.at("offset"), &meta->calibration.offset);
-  ReadFloats(j.at("theme_thresholds"), &meta->thresholds.themes);
-  ReadFloats(j.at("presence_thresholds"), &meta->thresholds.presence);
-  ReadFloats(j.at("polar_thresholds"), &meta->thresholds.polar);
-  meta->thresholds.relevance = j.at("relevance_threshold").get<float>();
-  meta->thresholds.lean_polar = j.at("lean_polar_threshold").get<float>();
-  meta->thresholds.unsure_margin = j.at("unsure_margin").get<float>();
+  const json& scopes = j.at("scopes");
+  for (size_t scope = 0; scope < kScopes; ++scope) ReadSettings(scopes.at(scope), &meta->scopes[scope]);
   meta->gate_bias = j.at("gate_bias").get<float>();
-  ReadFloats(j.at("gate_platt"), &meta->gate_platt);
 }
 
 // The first label that differs from this build's, or empty.

@@ -25,10 +25,8 @@ struct ModelMeta {
   LexiconClasses classes;
   std::array<float, kHeads> weight_scale{};  // float weight = int8 x scale
   std::array<float, kHeads> bias{};
-  Calibration calibration{};
-  Thresholds thresholds;
+  std::array<ScopeSettings, kScopes> scopes;
   float gate_bias = 0;
-  std::array<float, 2> gate_platt{};
 };
 
 class ModelFile {

@@ -78,21 +78,24 @@ std::vector<int8_t> Quantise(const TrainedModel& model, std::array<float, kHeads
   return weights;
 }
 
+json SettingsJson(const ScopeSettings& settings) {
+  return {{"slope", settings.calibration.slope}, {"offset", settings.calibration.offset}, {"gate_platt", settings.gate_platt},
+          {"theme_thresholds", settings.thresholds.themes}, {"presence_thresholds", settings.thresholds.presence},
+          {"polar_thresholds", settings.thresholds.polar}, {"relevance_threshold", settings.thresholds.relevance},
+          {"lean_polar_threshold", settings.thresholds.lean_polar}, {"unsure_margin", settings.thresholds.unsure_margin}};
+}
+
 json Meta(const TrainedModel& model, const LexiconClasses& classes, const std::array<float, kHeads>& scales,
           const std::string& version, const std::string& card) {
-  json heads = json::array(), bias = json::array();
+  json heads = json::array(), bias = json::array(), scopes = json::array();
+  for (const ScopeSettings& settings : model.scopes) scopes.push_back(SettingsJson(settings));
   for (size_t h = 0; h < kHeads; ++h) {
     heads.push_back(HeadName(h));
     bias.push_back(model.heads[h].bias);
   }
   return {{"version", version}, {"taxonomy", std::string(base::kTaxonomyVersion)}, {"card", card}, {"heads", heads},
           {"classes", classes.names}, {"actors", classes.actors}, {"concepts", classes.concepts},
-          {"weight_scale", scales}, {"bias", bias}, {"slope", model.calibration.slope},
-          {"offset", model.calibration.offset}, {"theme_thresholds", model.thresholds.themes},
-          {"presence_thresholds", model.thresholds.presence}, {"polar_thresholds", model.thresholds.polar},
-          {"relevance_threshold", model.thresholds.relevance}, {"lean_polar_threshold", model.thresholds.lean_polar},
-          {"unsure_margin", model.thresholds.unsure_margin}, {"gate_bias", model.gate.bias},
-          {"gate_platt", model.gate_platt}};
+          {"weight_scale", scales}, {"bias", bias}, {"scopes", scopes}, {"gate_bias", model.gate.bias}};
 }
 
 base::Status WriteWhole(const std::string& path, const std::string& bytes) {

@@ -122,7 +122,7 @@ void FormatLanguages(std::span<const Judged> judged, std::string* out) {
 
 }  // namespace
 
-std::string FormatReport(std::span<const Judged> judged, std::span<const uint32_t> groups) {
+std::string FormatFigures(std::span<const Judged> judged, std::span<const uint32_t> groups) {
   const Metrics metrics = Measure(judged);
   std::vector<Figure> figures;
   for (const auto& [name, figure] : kFigures) figures.push_back(figure);
@@ -133,6 +133,12 @@ std::string FormatReport(std::span<const Judged> judged, std::span<const uint32_
   for (size_t f = 0; f < figures.size(); ++f)
     Append(&out, "%-24s %6.3f  %.3f to %.3f\n", kFigures[f].first, figures[f](metrics), intervals[f].low, intervals[f].high);
   Append(&out, "%-24s %6.3f\n", "relevance, no near miss", MixedNewsF1(judged));
+  return out;
+}
+
+std::string FormatReport(std::span<const Judged> judged, std::span<const uint32_t> groups) {
+  const Metrics metrics = Measure(judged);
+  std::string out = FormatFigures(judged, groups);
   for (size_t t = 0; t < kTargetCount; ++t)
     Append(&out, "F_avg %-20.20s %4.2f\n", base::kTargets[t].data(), metrics.TargetAverage(t));
   FormatLabels(metrics, &out);

@@ -5,8 +5,6 @@
 #include <map>
 #include <memory>
 
-#include "classify/model/evaluation.h"
-
 namespace racewatch::classify {
 namespace {
 
@@ -104,10 +102,17 @@ Trainer::Trainer(const std::vector<LabelledDocument>& documents, const Lexicon& 
   Analysis analysis;
   const ConceptRules rules(lexicon.classes());
   for (const LabelledDocument& d : documents) {
-    features_.push_back(ExtractFeatures(d, fold, lexicon, rules, false, &analysis));
-    gate_features_.push_back(ExtractFeatures(d, fold, lexicon, rules, true, &analysis));
-    if (!options_.without.empty()) {
-      DropBlocks(options_.without, &features_.back());
+    for (size_t scope = 0; scope < kScopes; ++scope) {
+      ScopeFeatures& features = features_[scope];
+      if (scope != kFullScope && (d.own || d.derived)) {
+        features.rows.emplace_back(), features.gate.emplace_back();
+        continue;
+      }
+      LabelledDocument cut = d;
+      if (scope != kFullScope) Shorten(scope == kTitleScope ? 0 : kSummaryCopyBytes, &cut);
+      features.rows.push_back(ExtractFeatures(cut, fold, lexicon, rules, false, &analysis));
+      features.gate.push_back(ExtractFeatures(cut, fold, lexicon, rules, true, &analysis));
+      if (!options_.without.empty()) DropBlocks(options_.without, &features.rows.back());
     }
   }
   progress_("read features of " + std::to_string(documents.size()) + " documents");
@@ -201,10 +206,9 @@ void Trainer::FitHeads(const SparseMatrix& x, const Vocabulary& vocabulary, std:
 
 TrainedModel Trainer::Fit(std::span<const uint32_t> documents) const {
   TrainedModel model;
-  model.calibration.slope.fill(1);
-  model.calibration.offset.fill(0);
-  const std::vector<DocumentFeatures> rows = Rows(features_, documents);
-  const Vocabulary full = BuildVocabulary(features_, documents, groups_);
+  const std::vector<DocumentFeatures>& features = features_[kFullScope].rows;
+  const std::vector<DocumentFeatures> rows = Rows(features, documents);
+  const Vocabulary full = BuildVocabulary(features, documents, groups_);
   SparseMatrix x = BuildMatrix(rows, full);
   FitHeads(x, full, documents, &model);
   std::vector<const LinearHead*> heads;
@@ -219,8 +223,9 @@ TrainedModel Trainer::Fit(std::span<const uint32_t> documents) const {
 }
 
 void Trainer::FitGate(std::span<const uint32_t> documents, TrainedModel* model) const {
-  const std::vector<DocumentFeatures> rows = Rows(gate_features_, documents);
-  const Vocabulary full = BuildVocabulary(gate_features_, documents, groups_);
+  const std::vector<DocumentFeatures>& features = features_[kFullScope].gate;
+  const std::vector<DocumentFeatures> rows = Rows(features, documents);
+  const Vocabulary full = BuildVocabulary(features, documents, groups_);
   SparseMatrix x = BuildMatrix(rows, full);
   LinearHead head = FitHead(x, documents, kRelevanceHead);
   const LinearHead* one = &head;
@@ -229,31 +234,30 @@ void Trainer::FitGate(std::span<const uint32_t> documents, TrainedModel* model) 
   model->gate = FitHead(x, documents, kRelevanceHead);
 }
 
-std::vector<Logits> Trainer::PredictLogits(const TrainedModel& model, std::span<const uint32_t> documents) const {
-  const SparseMatrix x = BuildMatrix(Rows(features_, documents), model.vocabulary);
-  std::vector<Logits> result(documents.size());
-  for (size_t i = 0; i < documents.size(); ++i)
-    for (size_t h = 0; h < kHeads; ++h) result[i][h] = model.heads[h].Logit(x, i);
-  return result;
-}
-
-std::vector<float> Trainer::PredictGate(const TrainedModel& model, std::span<const uint32_t> documents) const {
-  const SparseMatrix x = BuildMatrix(Rows(gate_features_, documents), model.gate_vocabulary);
-  std::vector<float> result(documents.size());
-  for (size_t i = 0; i < documents.size(); ++i) result[i] = model.gate.Logit(x, i);
-  return result;
-}
-
-std::vector<Scores> Trainer::Predict(const TrainedModel& model, std::span<const uint32_t> documents) const {
-  const std::vector<Logits> logits = PredictLogits(model, documents);
-  const std::vector<float> gate = PredictGate(model, documents);
-  std::vector<Scores> result(documents.size());
+void Trainer::Predict(const TrainedModel& model, const ScopeFeatures& features, std::span<const uint32_t> documents, HeldOut* out) const {
+  const SparseMatrix x = BuildMatrix(Rows(features.rows, documents), model.vocabulary);
+  const SparseMatrix gate = BuildMatrix(Rows(features.gate, documents), model.gate_vocabulary);
   for (size_t i = 0; i < documents.size(); ++i) {
-    const double p = Sigmoid(double{model.gate_platt[0]} * gate[i] + model.gate_platt[1]);
-    if (p < kGateThreshold) result[i].relevance = p;
-    else result[i] = ToScores(logits[i], model.calibration);
+    Logits& logits = out->logits.emplace_back();
+    for (size_t h = 0; h < kHeads; ++h) logits[h] = model.heads[h].Logit(x, i);
+    out->gate.push_back(model.gate.Logit(gate, i));
   }
-  return result;
+}
+
+std::vector<Judged> Trainer::Judge(const TrainedModel& model, std::span<const uint32_t> documents) const {
+  HeldOut held;
+  Predict(model, features_[kFullScope], documents, &held);
+  std::vector<Judged> judged;
+  for (size_t i = 0; i < documents.size(); ++i) {
+    const LabelledDocument& d = documents_[documents[i]];
+    const ScopeSettings& settings = model.scopes[ScopeOf(d.text)];
+    const double p = Sigmoid(double{settings.gate_platt[0]} * held.gate[i] + settings.gate_platt[1]);
+    Judged one{&d, {}, {}};
+    if (p < kGateThreshold) one.scores.relevance = p, one.decision.stance.fill(kAbsent);
+    else one.scores = ToScores(held.logits[i], settings.calibration), one.decision = Decide(one.scores, settings.thresholds);
+    judged.push_back(one);
+  }
+  return judged;
 }
 
 TrainedModel Trainer::Train(std::span<const uint32_t> documents) const {
@@ -267,8 +271,7 @@ TrainedModel Trainer::Train(std::span<const uint32_t> documents) const {
 void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model) const {
   const std::vector<uint32_t> fold = AssignFolds(documents_, groups_, options_.folds);
   std::vector<uint32_t> held_all;
-  std::vector<Logits> logits;
-  std::vector<float> gate;
+  std::array<HeldOut, kScopes> held_out;
   for (uint32_t f = 0; f < options_.folds; ++f) {
     std::vector<uint32_t> train, held;
     for (const uint32_t d : documents) {
@@ -277,38 +280,54 @@ void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model
     }
     if (held.empty() || train.empty()) continue;
     const TrainedModel part = Fit(train);
-    const std::vector<Logits> l = PredictLogits(part, held);
-    const std::vector<float> g = PredictGate(part, held);
+    for (size_t scope = 0; scope < kScopes; ++scope) Predict(part, features_[scope], held, &held_out[scope]);
     held_all.insert(held_all.end(), held.begin(), held.end());
-    logits.insert(logits.end(), l.begin(), l.end());
-    gate.insert(gate.end(), g.begin(), g.end());
     progress_("calibration fold " + std::to_string(f + 1) + " of " + std::to_string(options_.folds));
   }
+  for (size_t scope = 0; scope < kScopes; ++scope) SetScope(held_all, held_out[scope], &model->scopes[scope]);
+  // Themes and positions of the whole article are not those of its opening, which is judged for what it says itself;
+  // whether it is relevant mostly shows.
+  ScopeSettings summary = model->scopes[kFullScope];
+  const ScopeSettings& own = model->scopes[kSummaryScope];
+  summary.calibration.slope[kRelevanceHead] = own.calibration.slope[kRelevanceHead];
+  summary.calibration.offset[kRelevanceHead] = own.calibration.offset[kRelevanceHead];
+  summary.thresholds.relevance = own.thresholds.relevance;
+  summary.gate_platt = own.gate_platt;
+  model->scopes[kSummaryScope] = summary;
+  std::vector<uint32_t> judged_groups;
+  for (const uint32_t d : held_all) judged_groups.push_back(groups_[d]);
+  for (const size_t scope : {kFullScope, kSummaryScope, kTitleScope}) {
+    const ScopeSettings& settings = model->scopes[scope];
+    std::vector<Judged> judged;
+    for (size_t i = 0; i < held_all.size(); ++i) {
+      const Scores scores = ToScores(held_out[scope].logits[i], settings.calibration);
+      judged.push_back({&documents_[held_all[i]], scores, Decide(scores, settings.thresholds)});
+    }
+    if (scope != kFullScope) model->report += std::string("\n") + (scope == kTitleScope ? "Titles alone: " : "Titles and openings: ");
+    model->report += scope == kFullScope ? FormatReport(judged, judged_groups) : FormatFigures(judged, judged_groups);
+  }
+}
+
+// Platt's scaling of every head and of the gate, then thresholds, from out-of-fold predictions.
+void Trainer::SetScope(std::span<const uint32_t> documents, const HeldOut& held, ScopeSettings* settings) const {
   std::vector<Outcome> outcomes;
   for (size_t h = 0; h < kHeads; ++h) {
     outcomes.clear();
-    for (size_t i = 0; i < held_all.size(); ++i)
-      if (const int8_t truth = Truth(documents_[held_all[i]], h); truth != kMasked) outcomes.push_back({logits[i][h], truth == 1});
+    for (size_t i = 0; i < documents.size(); ++i)
+      if (const int8_t truth = Truth(documents_[documents[i]], h); truth != kMasked) outcomes.push_back({held.logits[i][h], truth == 1});
     // How often a side is taken, and which, differs from outlet to outlet: these heads keep equal odds.
     const HeadKind kind = KindOf(h);
     const auto [slope, offset] = FitPlatt(outcomes, kind == HeadKind::kPolar || kind == HeadKind::kSide ? 1e9 : 1.0);
-    model->calibration.slope[h] = slope;
-    model->calibration.offset[h] = offset;
+    settings->calibration.slope[h] = slope;
+    settings->calibration.offset[h] = offset;
   }
   outcomes.clear();
-  for (size_t i = 0; i < held_all.size(); ++i)
-    if (const int8_t truth = documents_[held_all[i]].relevant; truth != kMasked) outcomes.push_back({gate[i], truth == 1});
-  model->gate_platt = FitPlatt(outcomes);
+  for (size_t i = 0; i < documents.size(); ++i)
+    if (const int8_t truth = documents_[documents[i]].relevant; truth != kMasked) outcomes.push_back({held.gate[i], truth == 1});
+  settings->gate_platt = FitPlatt(outcomes);
   std::vector<Scores> scores;
-  for (const Logits& l : logits) scores.push_back(ToScores(l, model->calibration));
-  SetThresholds(held_all, scores, &model->thresholds);
-  std::vector<Judged> judged;
-  std::vector<uint32_t> judged_groups;
-  for (size_t i = 0; i < held_all.size(); ++i) {
-    judged.push_back({&documents_[held_all[i]], scores[i], Decide(scores[i], model->thresholds)});
-    judged_groups.push_back(groups_[held_all[i]]);
-  }
-  model->report = FormatReport(judged, judged_groups);
+  for (const Logits& l : held.logits) scores.push_back(ToScores(l, settings->calibration));
+  SetThresholds(documents, scores, &settings->thresholds);
 }
 
 namespace {

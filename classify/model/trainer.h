@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "classify/model/decision.h"
+#include "classify/model/evaluation.h"
 #include "classify/model/features.h"
 
 namespace racewatch::classify {
@@ -37,9 +38,7 @@ struct TrainedModel {
   std::array<LinearHead, kHeads> heads;
   Vocabulary gate_vocabulary;
   LinearHead gate;
-  std::array<float, 2> gate_platt = {1, 0};
-  Calibration calibration;
-  Thresholds thresholds;
+  std::array<ScopeSettings, kScopes> scopes;
   std::string report;  // scores on the out-of-fold predictions that set calibration and thresholds
 };
 
@@ -59,8 +58,8 @@ class Trainer {
   // Fits, prunes and calibrates on `documents` (indices).
   TrainedModel Train(std::span<const uint32_t> documents) const;
 
-  // Calibrated scores of `documents` under `model`, gate included, in order.
-  std::vector<Scores> Predict(const TrainedModel& model, std::span<const uint32_t> documents) const;
+  // Documents judged under `model`, gate included, in order.
+  std::vector<Judged> Judge(const TrainedModel& model, std::span<const uint32_t> documents) const;
 
   const std::vector<uint32_t>& groups() const { return groups_; }
 
@@ -77,15 +76,23 @@ class Trainer {
   std::vector<Example> WeightExamples(std::vector<Weighted> examples, size_t head) const;
   void FitHeads(const SparseMatrix& x, const Vocabulary& vocabulary, std::span<const uint32_t> documents, TrainedModel* model) const;
   LinearHead FitHead(const SparseMatrix& x, std::span<const uint32_t> documents, size_t head) const;
-  std::vector<Logits> PredictLogits(const TrainedModel& model, std::span<const uint32_t> documents) const;
-  std::vector<float> PredictGate(const TrainedModel& model, std::span<const uint32_t> documents) const;
+  // Features as ExtractFeatures gives them for one scope of every document.
+  struct ScopeFeatures {
+    std::vector<DocumentFeatures> rows, gate;
+  };
+  // Out-of-fold predictions of one scope.
+  struct HeldOut {
+    std::vector<Logits> logits;
+    std::vector<float> gate;
+  };
+  void Predict(const TrainedModel& model, const ScopeFeatures& features, std::span<const uint32_t> documents, HeldOut* out) const;
+  void SetScope(std::span<const uint32_t> documents, const HeldOut& held, ScopeSettings* settings) const;
 
   const std::vector<LabelledDocument>& documents_;
   TrainOptions options_;
   std::function<void(std::string_view)> progress_;
   std::vector<uint32_t> groups_;
-  std::vector<DocumentFeatures> features_;
-  std::vector<DocumentFeatures> gate_features_;
+  std::array<ScopeFeatures, kScopes> features_;  // the shorter scopes of real texts only
 };
 
 }  // namespace racewatch::classify

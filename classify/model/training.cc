@@ -117,11 +117,8 @@ std::vector<Judged> CrossValidate(const TrainingData& data, const TrainOptions& 
       else if (!data.documents[i].derived) held.push_back(i);
     }
     const TrainedModel model = trainer.Train(train);
-    const std::vector<Scores> scores = trainer.Predict(model, held);
-    for (size_t i = 0; i < held.size(); ++i) {
-      judged.push_back({&data.documents[held[i]], scores[i], Decide(scores[i], model.thresholds)});
-      groups->push_back(trainer.groups()[held[i]]);
-    }
+    for (const Judged& one : trainer.Judge(model, held)) judged.push_back(one);
+    for (const uint32_t d : held) groups->push_back(trainer.groups()[d]);
     progress("fold " + std::to_string(f + 1) + " of " + std::to_string(folds) + ": " + std::to_string(held.size()) + " documents judged");
   }
   return judged;

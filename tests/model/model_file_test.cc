@@ -67,7 +67,7 @@ TEST_F(ModelFileTest, RefusesAnotherFormatVersion) {
   Seal();
   const base::Status status = LoadBytes(bytes_);
   EXPECT_EQ(status.code(), base::Code::kFailedPrecondition);
-  EXPECT_NE(status.message().find("format version 2"), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("format version " + std::to_string(kModelFormat + 1)), std::string::npos) << status.message();
 }
 
 TEST_F(ModelFileTest, RefusesAModelThatLostALabel) {

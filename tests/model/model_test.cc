@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "classify/model/decision.h"
 #include "racewatch/v1/classifier_service.pb.h"
 #include "racewatch/v1/tags.pb.h"
 
@@ -75,6 +76,19 @@ TEST(Model, TagsAClearTextAsAReaderWould) {
   EXPECT_TRUE(HasTheme(tags, "export_controls"));
   EXPECT_TRUE(HasTheme(tags, "chips_compute"));
   ASSERT_GT(tags.stance_size(), 0);
+}
+
+TEST(Model, ATitleAloneCanBeRelevant) {
+  const v1::Tags tags = Tag("US tightens export controls on AI chips for China", "");
+  EXPECT_EQ(tags.text_scope(), v1::TEXT_SCOPE_TITLE);
+  EXPECT_TRUE(tags.relevance().label()) << tags.relevance().score();
+  EXPECT_FALSE(Tag("Rain ends play on the third day of the test", "").relevance().label());
+}
+
+TEST(Scope, IsATitleASummaryOrAFullText) {
+  EXPECT_EQ(ScopeOf(" \n"), kTitleScope);
+  EXPECT_EQ(ScopeOf("A sentence."), kSummaryScope);
+  EXPECT_EQ(ScopeOf(std::string(kSummaryBytes, 'a')), kFullScope);
 }
 
 TEST(Model, LeavesOtherNewsAlone) {
