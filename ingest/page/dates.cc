@@ -193,16 +193,19 @@ class DateReader {
       if (Mark(at, ".") && Number(at + 1, 1, 9)) at += 2;
       if (at < pieces_.size() && EqualsIgnoreCase(pieces_[at].text, "pm") && Value(i) < 12) seconds += 43200;
       if (at < pieces_.size() && EqualsIgnoreCase(pieces_[at].text, "am") && Value(i) == 12) seconds -= 43200;
-      time->time_ms += (seconds - ZoneSeconds(at)) * 1000;
+      time->zone_s = ZoneSeconds(at);
+      time->time_ms += (seconds - time->zone_s.value_or(0)) * 1000;
       return;
     }
   }
 
-  // Seconds east of UTC; 0 when no zone follows.
-  int64_t ZoneSeconds(size_t at) const {
+  // Seconds east of UTC; nothing when no zone follows.
+  std::optional<int32_t> ZoneSeconds(size_t at) const {
     if (at < pieces_.size() && (EqualsIgnoreCase(pieces_[at].text, "pm") || EqualsIgnoreCase(pieces_[at].text, "am"))) ++at;
-    if (at < pieces_.size() && (Mark(at, "Z") || Mark(at, "GMT") || Mark(at, "UTC"))) ++at;
-    if (at >= pieces_.size()) return 0;
+    const bool utc = at < pieces_.size() && (Mark(at, "Z") || Mark(at, "GMT") || Mark(at, "UTC"));
+    if (utc) ++at;
+    const std::optional<int32_t> none = utc ? std::optional<int32_t>(0) : std::nullopt;
+    if (at >= pieces_.size()) return none;
     const int sign = Mark(at, "+") ? 1 : Mark(at, "-") ? -1 : 0;
     if (sign != 0 && Number(at + 1, 4, 4)) return sign * (Value(at + 1) / 100 * 3600 + Value(at + 1) % 100 * 60);
     if (sign != 0 && Number(at + 1, 1, 2)) {
@@ -215,7 +218,7 @@ class DateReader {
                                {"HKT", 8}, {"SGT", 8}};
     for (const Zone& zone : kZones)
       if (Mark(at, zone.name)) return zone.hours * 3600;
-    return 0;
+    return none;
   }
 
   std::vector<Piece> pieces_;
@@ -232,7 +235,7 @@ std::optional<PageTime> ParseEpoch(std::string_view text) {
   }
   if (text.size() == 10) value *= 1000;
   if (value < 631152000000 || value > 4102444800000) return std::nullopt;  // 1990 to 2099
-  return PageTime{.time_ms = value, .precision = PagePrecision::kSecond};
+  return PageTime{.time_ms = value, .precision = PagePrecision::kSecond, .zone_s = 0};
 }
 
 }  // namespace
@@ -248,6 +251,33 @@ bool WritesDayFirst(std::string_view language) {
   const std::string lower = LowerAscii(language);
   if (lower.empty() || lower == "en" || lower == "en-us" || lower.starts_with("zh") || lower.starts_with("ja")) return false;
   return true;
+}
+
+std::optional<int32_t> ZoneOfDomain(std::string_view url) {
+  const size_t host = url.find("://");
+  if (host == url.npos) return std::nullopt;
+  std::string_view name = url.substr(host + 3);
+  name = name.substr(0, name.find_first_of("/?#:"));
+  struct Country { std::string_view domain; int32_t zone_s; };
+  constexpr int32_t kHour = 3600;
+  constexpr Country kCountries[] = {{".cn", 8 * kHour}, {".hk", 8 * kHour}, {".mo", 8 * kHour}, {".tw", 8 * kHour}, {".sg", 8 * kHour},
+                                    {".my", 8 * kHour}, {".ph", 8 * kHour}, {".jp", 9 * kHour}, {".kr", 9 * kHour}, {".in", 19800},
+                                    {".th", 7 * kHour}, {".vn", 7 * kHour}, {".tr", 3 * kHour}, {".ae", 4 * kHour}};
+  for (const Country& country : kCountries)
+    if (name.size() > country.domain.size() && EqualsIgnoreCase(name.substr(name.size() - country.domain.size()), country.domain))
+      return country.zone_s;
+  return std::nullopt;
+}
+
+void SettleZone(std::optional<int32_t> zone_s, PageTime* time) {
+  if (time->precision == PagePrecision::kDay || time->zone_s) return;
+  if (zone_s) {
+    time->time_ms -= int64_t{*zone_s} * 1000;
+    time->zone_s = zone_s;
+    return;
+  }
+  time->time_ms -= time->time_ms % kDayMs + (time->time_ms % kDayMs < 0 ? kDayMs : 0);
+  time->precision = PagePrecision::kDay;
 }
 
 std::optional<PageTime> DateFromUrl(std::string_view url) {

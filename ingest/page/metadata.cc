@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -25,7 +26,7 @@ struct Offers {
   std::string title_tag, og_title;
   std::vector<std::string> h1s;
   std::vector<std::pair<int, std::string>> authors, published, modified;
-  std::string site, language, canonical, og_url, section, description, base;
+  std::string site, language, canonical, refresh, og_url, section, description, base;
   bool og_article = false;
 };
 
@@ -74,9 +75,20 @@ class Collector {
     else if (OneOf(key, {"og:description", "description"})) set(&offers_.description);
     else if (OneOf(key, {"article:section", "sailthru.section", "parsely-section"})) set(&offers_.section);
     else if (OneOf(key, {"content-language", "og:locale"})) set(&meta_language_);
+    else if (OneOf(key, {"refresh"})) Refresh(raw);
     else MetaPeopleAndDates(key, raw);
     if (offers_.language.empty()) offers_.language = LowerAscii(meta_language_);
     if (offers_.og_title.empty()) offers_.og_title = twitter_title_;
+  }
+
+  // "0; url=https://…"; a page that sends its reader on after a while is a page.
+  void Refresh(std::string_view raw) {
+    const std::string value = DecodeEntities(raw);
+    const size_t at = LowerAscii(value).find("url=");
+    if (!offers_.refresh.empty() || at == value.npos || std::atoi(value.c_str()) > 5) return;
+    std::string_view target = Trim(std::string_view(value).substr(at + 4));
+    if (target.size() >= 2 && (target.front() == '\'' || target.front() == '"')) target = target.substr(1, target.find(target.front(), 1) - 1);
+    offers_.refresh = std::string(target);
   }
 
   void MetaPeopleAndDates(std::string_view key, std::string_view raw) {
@@ -230,7 +242,9 @@ std::string WithoutSite(const std::string& title, std::string_view site) {
   const bool han = !tail.empty() && static_cast<uint8_t>(tail[0]) >= 0xE3 && static_cast<uint8_t>(tail[0]) <= 0xED;
   if (!is_site && tail_words.size() > (han ? 8 : 4)) return title;
   if (!is_site && TextWeight(head) < 15) return title;
-  return head.empty() ? title : is_site ? WithoutSite(head, site) : head;
+  // Chinese portals write headline_channel_site.
+  const bool chain = han && title[cut] == '_';
+  return head.empty() ? title : is_site || chain ? WithoutSite(head, site) : head;
 }
 
 // A heading that is the site's name: it is that, or the shorter part of a document title cut at a mark.
@@ -351,6 +365,7 @@ void ReadMetadata(const Tree& tree, std::string_view url, JsonLdArticle* jsonld,
   page->description = offers.description;
   const std::string& canonical = offers.canonical.empty() ? offers.og_url : offers.canonical;
   if (!canonical.empty()) page->canonical_url = AbsoluteUrl(base, canonical);
+  if (!offers.refresh.empty()) page->refresh_url = AbsoluteUrl(base, offers.refresh);
   page->language = !offers.language.empty() ? offers.language : LowerAscii(jsonld->language);
   std::replace(page->language.begin(), page->language.end(), '_', '-');
   for (PageFeedLink& feed : page->feeds) feed.url = AbsoluteUrl(base, feed.url);

@@ -11,6 +11,7 @@
 #include "ingest/page/html_tree.h"
 #include "ingest/page/jsonld.h"
 #include "ingest/page/metadata.h"
+#include "ingest/page/next_page.h"
 #include "ingest/page/text.h"
 #include "ingest/page/walls.h"
 
@@ -59,6 +60,16 @@ void AddByline(page::Byline byline, std::string_view url, Page* result) {
   if (!result->published) result->published = result->modified;
 }
 
+// The page's own zone is the one it writes elsewhere, else that of its country.
+void SettleZones(const page::JsonLdArticle& jsonld, std::string_view url, Page* result) {
+  std::optional<int32_t> zone_s;
+  for (const std::optional<PageTime>* time : {&std::as_const(result->published), &std::as_const(result->modified), &jsonld.published, &jsonld.modified})
+    if (*time && (*time)->zone_s.value_or(0) != 0 && !zone_s) zone_s = (*time)->zone_s;
+  if (!zone_s) zone_s = page::ZoneOfDomain(url.empty() ? std::string_view(result->canonical_url) : url);
+  if (result->published) page::SettleZone(zone_s, &*result->published);
+  if (result->modified) page::SettleZone(zone_s, &*result->modified);
+}
+
 }  // namespace
 
 base::Result<Page> ExtractPage(std::string_view bytes, const ExtractOptions& options) {
@@ -76,6 +87,8 @@ base::Result<Page> ExtractPage(std::string_view bytes, const ExtractOptions& opt
   page::ReadMetadata(work.tree, options.url, &jsonld, &result);
   page::ReadBlocks(work.tree, work.tree.body, &work.blocks);
   AddByline(page::ReadByline(work.blocks, result.title, page::WritesDayFirst(result.language)), options.url, &result);
+  SettleZones(jsonld, options.url, &result);
+  if (options.find_next) result.next_url = page::NextPage(work.tree, options);
   result.text = page::ArticleText(work.tree, result.title, &work.blocks);
   if (result.text.empty()) ReadNoscript(&work, &result);
   page::RecogniseWalls(work.tree, work.blocks, jsonld, options.url, &result);
