@@ -60,9 +60,23 @@ Status LoadConfig(const std::string& path, google::protobuf::Message* config) {
   return {};
 }
 
+namespace {
+
+class Mask final : public google::protobuf::TextFormat::FastFieldValuePrinter {
+ public:
+  void PrintString(const std::string&, google::protobuf::TextFormat::BaseTextGenerator* out) const override { out->PrintLiteral("\"***\""); }
+};
+
+}  // namespace
+
 std::string PrintConfig(const google::protobuf::Message& config) {
+  google::protobuf::TextFormat::Printer printer;
+  const auto* pool = config.GetDescriptor()->file()->pool();
+  for (const char* name : {"password", "bearer_token", "cookie", "HeadersEntry.value"})  // secrets
+    if (const auto* field = pool->FindFieldByName(std::string("racewatch.v1.FeedAccess.") + name))
+      printer.RegisterFieldValuePrinter(field, new Mask);  // the printer owns it
   std::string text;
-  google::protobuf::TextFormat::PrintToString(config, &text);
+  printer.PrintToString(config, &text);
   return text;
 }
 

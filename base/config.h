@@ -32,7 +32,7 @@ class Problems {
 // stops at its first syntax error. Unknown fields are errors.
 Status LoadConfig(const std::string& path, google::protobuf::Message* config);
 
-// The effective configuration as text format, for --check.
+// The effective configuration as text format, for --check; secrets are printed as "***".
 std::string PrintConfig(const google::protobuf::Message& config);
 
 // Checks shared by the roles' validators; `field` is the path for the message.

@@ -212,6 +212,7 @@ struct Transfer {
   size_t header_bytes_max = 0;
   bool allow_private = false;
   bool (*is_private)(const sockaddr*) = &IsPrivateAddress;
+  bool proxied = false;  // the handle has a proxy of its call
   HttpFailure aborted = HttpFailure::kNone;  // why one of our callbacks stopped the transfer
   std::string blocked;                       // the address the guard refused
   char error[CURL_ERROR_SIZE] = {};
@@ -281,7 +282,7 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
 
 curl_socket_t OnOpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
   auto* t = static_cast<Transfer*>(user);
-  if (!t->allow_private && t->is_private(&address->addr)) {
+  if (!t->allow_private && !t->proxied && t->is_private(&address->addr)) {
     char text[INET6_ADDRSTRLEN] = {};
     if (address->family == AF_INET)
       inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(&address->addr)->sin_addr, text, sizeof text);
@@ -401,6 +402,10 @@ void HttpClient::Impl::Launch(std::unique_ptr<Transfer> t) {
   curl_slist* list = nullptr;
   for (const auto& [name, value] : call.headers)
     list = curl_slist_append(list, (name + ": " + value).c_str());
+  for (const auto& [name, value] : call.own_headers)
+    list = curl_slist_append(list, (name + ": " + value).c_str());
+  if (!call.proxy.empty() || raw->proxied) curl_easy_setopt(e, CURLOPT_PROXY, call.proxy.c_str());
+  raw->proxied = !call.proxy.empty();
   raw->header_list.reset(list);
   curl_easy_setopt(e, CURLOPT_HTTPHEADER, list);
   if (call.method == "GET") {

@@ -27,6 +27,10 @@ struct HttpCall {
   std::string method = "GET";
   std::string url;
   HttpHeaders headers;
+  HttpHeaders own_headers;  // likewise, but to the origin of `url` only: a redirect elsewhere goes without them
+  // http://, https://, socks5:// or socks5h:// HOST:PORT that connects for us: the guard against private addresses
+  // does not apply then. Empty: none.
+  std::string proxy;
   std::string body;
   std::chrono::milliseconds timeout{30'000};  // the whole call, all redirects included
   size_t body_bytes_max = 16u << 20;          // decoded bytes; more ends the call as kTooLarge

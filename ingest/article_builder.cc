@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ingest/aggregator.h"
+#include "ingest/entry_filter.h"
 #include "ingest/feed/html_text.h"
 #include "ingest/language.h"
 #include "ingest/url.h"
@@ -125,9 +127,7 @@ void ArticleBuilder::SetPublisher(const FeedEntry& entry, const Feed& feed, cons
     const std::string domain = known != nullptr ? known->domain : RegistrableDomain(host);
     if (fallback.empty()) fallback = domain;
     if (known != nullptr && known->kind == "aggregator" && url != &spec.url) continue;
-    article->set_publisher(RegistrableDomain(host));
-    article->set_publisher_family(known != nullptr ? known->family : domain);
-    article->set_publisher_group(known != nullptr ? known->group : std::string(PublisherRegistry::GroupOfDomain(host)));
+    SetPublisherOf(host, article);
     break;
   }
   if (article->publisher().empty()) {
@@ -136,6 +136,20 @@ void ArticleBuilder::SetPublisher(const FeedEntry& entry, const Feed& feed, cons
     article->set_publisher_group(std::string(PublisherRegistry::GroupOfDomain(fallback)));
   }
   if (!spec.group.empty()) article->set_publisher_group(spec.group);
+}
+
+void ArticleBuilder::SetPublisherOf(std::string_view host, v1::Article* article) const {
+  const Publisher* known = publishers_.Find(host);
+  const std::string domain = RegistrableDomain(host);
+  article->set_publisher(domain);
+  article->set_publisher_family(known != nullptr ? known->family : domain);
+  article->set_publisher_group(known != nullptr ? known->group : std::string(PublisherRegistry::GroupOfDomain(host)));
+}
+
+std::string_view ArticleBuilder::DropReason(const FeedEntry& entry, const FeedSpec& spec, base::UnixMs now_ms) const {
+  if (spec.filter && !spec.filter->Takes(entry)) return "excluded";
+  if (!entry.title.empty() || !entry.summary.empty() || !entry.content.empty() || !entry.updated) return "";
+  return entry.updated->unix_ms < now_ms - int64_t{options_.untitled_days_max} * 86'400'000 ? "old" : "";
 }
 
 Draft ArticleBuilder::FromEntry(const FeedEntry& entry, const EntryKeys& keys, const Feed& feed, const FeedSpec& spec) const {
@@ -152,11 +166,14 @@ Draft ArticleBuilder::FromEntry(const FeedEntry& entry, const EntryKeys& keys, c
     article.add_categories(Cut(category, 256));
   }
   SetText(entry, options_.summary_chars_max, &draft);
+  // All that an address without a title says of its content is when it changed.
+  if (article.title().empty() && entry.updated) draft.entry_hash = ContentHash(article.url(), std::to_string(entry.updated->unix_ms));
   SetPublisher(entry, feed, spec, &article);
+  draft.group_is_set = !spec.group.empty();
   draft.language_hint = !entry.language.empty() ? entry.language : !feed.language.empty() ? feed.language : spec.language;
   if (entry.published)
     draft.claims.feed = TimeClaim{entry.published->unix_ms, ToProto(entry.published->precision)};
-  else if (entry.updated)
+  else if (entry.updated && !article.title().empty())  // a sitemap's address was changed then, not published
     draft.claims.feed = TimeClaim{entry.updated->unix_ms, ToProto(entry.updated->precision)};
   if (entry.updated) draft.updated_ms = entry.updated->unix_ms;
   draft.claims.url = DateInUrl(article.url());
@@ -209,6 +226,10 @@ void ArticleBuilder::AddPage(const Page& page, const std::string& final_url, Dra
     article.set_body_quality(page.paywalled ? v1::BODY_QUALITY_PARTIAL : v1::BODY_QUALITY_FULL);
   }
   if (walled) return;
+  if (article.title().empty()) {
+    article.set_title(Cut(page.title, kTitleBytesMax));
+    draft->title_hash = ContentHash(article.title(), "");
+  }
   if (page.published) draft->claims.page = TimeClaim{page.published->time_ms, ToProto(page.published->precision)};
   if (article.author().empty()) article.set_author(Cut(page.author, 512));
   if (draft->language_hint.empty()) draft->language_hint = page.language;
@@ -218,6 +239,12 @@ void ArticleBuilder::AddPage(const Page& page, const std::string& final_url, Dra
     article.set_canonical_url(canonical->url);
   else if (target && !IsHomePage(*target))
     article.set_canonical_url(target->url);
+  const std::string host = UrlHost(article.canonical_url());
+  if (!host.empty() && !IsAggregatorHost(host) && IsAggregatorHost(UrlHost(article.url()))) {
+    const std::string group = article.publisher_group();
+    SetPublisherOf(host, &article);
+    if (draft->group_is_set) article.set_publisher_group(group);
+  }
 }
 
 void ArticleBuilder::Finish(const ArticleId& id, base::UnixMs first_fetched_ms, base::UnixMs revision_at_ms, Draft* draft) const {

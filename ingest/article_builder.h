@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,12 +35,14 @@ struct Draft {
   uint64_t entry_hash = 0;  // title and body as the feed gave them
   uint64_t title_hash = 0;
   bool wants_page = false;  // the feed gave less than the whole article
+  bool group_is_set = false;  // the operator named the publisher's group
 };
 
 class ArticleBuilder {
  public:
   struct Options {
     uint32_t summary_chars_max = 600;
+    uint32_t untitled_days_max = 3;  // addresses of sitemaps, which come without a title
   };
   // The registry outlives the builder.
   ArticleBuilder(const PublisherRegistry& publishers, Options options);
@@ -52,7 +55,10 @@ class ArticleBuilder {
   };
   static std::vector<EntryKeys> KeysOf(const Feed& feed, const std::string& feed_id);
 
-  // A draft without a title has nothing to show (reason no_title).
+  // Why an entry is not wanted: "excluded" by the feed's rules, "old" without a title; empty when it is.
+  std::string_view DropReason(const FeedEntry& entry, const FeedSpec& spec, base::UnixMs now_ms) const;
+
+  // A draft without a title has nothing to show, unless its page has one (reason no_title).
   Draft FromEntry(const FeedEntry& entry, const EntryKeys& keys, const Feed& feed, const FeedSpec& spec) const;
 
   // Takes over what the page adds: text, date, author, canonical address. `final_url`: after redirects.
@@ -71,6 +77,7 @@ class ArticleBuilder {
 
  private:
   void SetPublisher(const FeedEntry& entry, const Feed& feed, const FeedSpec& spec, v1::Article* article) const;
+  void SetPublisherOf(std::string_view host, v1::Article* article) const;
 
   const PublisherRegistry& publishers_;
   const Options options_;

@@ -6,6 +6,8 @@
 #include <sstream>
 #include <unordered_set>
 
+#include "ingest/entry_filter.h"
+#include "ingest/feed_access.h"
 #include "racewatch/v1/config.pb.h"
 
 namespace racewatch::ingest {
@@ -112,6 +114,17 @@ base::Result<std::vector<FeedSpec>> ReadFeedList(const v1::IngestConfig& config)
     feed.language = f.language();
     feed.interval_s = f.interval_s();
     feed.fetch_pages = feed.is_file() ? f.fetch_pages() : true;
+    feed.link_selector = f.link_selector();
+    if (f.has_access()) {
+      auto access = ReadFeedAccess(f.access());
+      if (!access.ok()) return access.status().Annotate("feed " + f.url());
+      feed.access = std::make_shared<const FeedAccess>(std::move(*access));
+    }
+    if (f.include_size() + f.exclude_size() > 0) {
+      auto filter = EntryFilter::Compile(f.include(), f.exclude());
+      if (!filter.ok()) return filter.status().Annotate("feed " + f.url());
+      feed.filter = std::make_shared<const EntryFilter>(std::move(*filter));
+    }
     all.push_back(std::move(feed));
   }
   for (const std::string& path : config.opml()) {

@@ -2,8 +2,10 @@
 // Read once at start. A FeedSpec is a plain value; nothing here touches the network.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -17,6 +19,14 @@ class IngestConfig;
 
 namespace racewatch::ingest {
 
+class EntryFilter;
+
+// What goes along with every request for a feed and its pages.
+struct FeedAccess {
+  std::vector<std::pair<std::string, std::string>> headers;  // Authorization and Cookie among them
+  std::string proxy;
+};
+
 struct FeedSpec {
   std::string id;        // the key everywhere: the address as given
   std::string url;       // http(s)://… or file:PATH
@@ -26,6 +36,10 @@ struct FeedSpec {
   std::string language;  // used when the feed does not say
   int64_t interval_s = 0;  // 0: adaptive
   bool fetch_pages = false;
+  std::string link_selector;  // not empty: the document is an HTML page, its selected links are the entries
+  std::string found_in;       // the id of the sitemap index or home page that named this feed; empty: listed
+  std::shared_ptr<const FeedAccess> access;   // may be null
+  std::shared_ptr<const EntryFilter> filter;  // may be null: every entry is taken
 
   bool is_file() const;
 };

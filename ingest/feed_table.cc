@@ -69,6 +69,9 @@ Json ToJson(const FeedRow& feed) {
   out["id"] = feed.spec.id;
   out["title"] = feed.spec.title.empty() ? s.title() : feed.spec.title;
   if (!feed.spec.folder.empty()) out["folder"] = feed.spec.folder;
+  if (!feed.spec.group.empty()) out["publisher_group"] = feed.spec.group;
+  if (!feed.spec.language.empty()) out["language"] = feed.spec.language;
+  if (!feed.spec.found_in.empty()) out["found_in"] = feed.spec.found_in;
   out["state"] = feed.folder ? std::string_view("folder") : HealthName(s.health());
   if (!s.reason().empty()) out["reason"] = s.reason();
   if (!s.detail().empty()) out["detail"] = s.detail();

@@ -13,6 +13,12 @@ constexpr char kAcceptFeed[] =
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1";
 constexpr char kAcceptPage[] = "text/html, application/xhtml+xml, */*;q=0.1";
 
+void AddAccess(const FeedAccess* access, base::HttpCall* call) {
+  if (access == nullptr) return;
+  call->own_headers = access->headers;
+  call->proxy = access->proxy;
+}
+
 }  // namespace
 
 std::string HttpStatusReason(int status) {
@@ -66,11 +72,13 @@ FetchResult Fetcher::Classify(base::HttpReply reply) const {
   return result;
 }
 
-void Fetcher::FetchFeed(const std::string& url, const v1::FeedState& state, bool conditional, FetchCallback on_result) {
+void Fetcher::FetchFeed(const std::string& url, const v1::FeedState& state, bool conditional, FetchCallback on_result,
+                        const FeedAccess* access) {
   base::HttpCall call;
   call.url = url;
   call.timeout = options_.timeout;
   call.body_bytes_max = options_.body_bytes_max;
+  AddAccess(access, &call);
   call.headers.emplace_back("Accept", kAcceptFeed);
   bool sent = false;
   if (conditional && !state.etag().empty()) {
@@ -88,11 +96,12 @@ void Fetcher::FetchFeed(const std::string& url, const v1::FeedState& state, bool
   });
 }
 
-void Fetcher::FetchPage(const std::string& url, FetchCallback on_result) {
+void Fetcher::FetchPage(const std::string& url, FetchCallback on_result, const FeedAccess* access) {
   base::HttpCall call;
   call.url = url;
   call.timeout = options_.timeout;
   call.body_bytes_max = options_.body_bytes_max;
+  AddAccess(access, &call);
   call.headers.emplace_back("Accept", kAcceptPage);
   client_.Start(std::move(call), [this, on_result = std::move(on_result)](base::HttpReply reply) {
     on_result(Classify(std::move(reply)));

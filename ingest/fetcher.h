@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/http_client.h"
+#include "ingest/feed_list.h"
 #include "ingest/interval.h"
 #include "racewatch/v1/ingest_state.pb.h"
 
@@ -43,11 +44,12 @@ class Fetcher {
   // Client and clock outlive the fetcher.
   Fetcher(base::HttpClient& client, const base::Clock& clock, Options options);
 
-  // Fetches `url`; with `conditional` the state's validators go along.
-  void FetchFeed(const std::string& url, const v1::FeedState& state, bool conditional, FetchCallback on_result);
+  // Fetches `url`; with `conditional` the state's validators go along. `access` may be null.
+  void FetchFeed(const std::string& url, const v1::FeedState& state, bool conditional, FetchCallback on_result,
+                 const FeedAccess* access = nullptr);
 
   // Pages: no validators, an Accept header for HTML.
-  void FetchPage(const std::string& url, FetchCallback on_result);
+  void FetchPage(const std::string& url, FetchCallback on_result, const FeedAccess* access = nullptr);
 
  private:
   FetchResult Classify(base::HttpReply reply) const;

@@ -42,6 +42,8 @@ class Identity {
   // Alone for a key found later (a page's address).
   void ClaimKey(uint64_t job, const ArticleId& key, const ArticleId& id);
   void Release(uint64_t job);
+  // True while a version of it is on its way.
+  bool IsClaimed(const ArticleId& id) const { return versions_.contains(id); }
 
  private:
   struct Claimed {

@@ -10,7 +10,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "ingest/feed/feed_parser.h"
 #include "ingest/feed_volume.h"
 #include "ingest/page/page_extractor.h"
 #include "ingest/url.h"
@@ -22,11 +21,6 @@ using std::chrono::milliseconds;
 
 constexpr int64_t kFileIntervalS = 10;
 constexpr size_t kDocumentsMax = 1024;
-
-std::string HeaderOrEmpty(const base::HttpReply& reply, std::string_view name) {
-  const std::string* value = reply.Header(name);
-  return value != nullptr ? *value : std::string();
-}
 
 // Feeds served as a page: what a person would see in the browser instead.
 bool LooksLikeHtml(std::string_view bytes) {
@@ -63,13 +57,13 @@ IngestLoop::IngestLoop(Options options, std::vector<FeedSpec> feeds, std::unique
       schedule_(gate_),
       client_(options_.http),
       fetcher_(client_, clock, {options_.request_timeout, options_.body_bytes_max}),
-      pages_(fetcher_, schedule_, gate_, clock, metrics, log,
+      pages_(options_.pages, fetcher_, schedule_, gate_, clock, metrics, log,
              [this](uint64_t number, const Page* page, const std::string& final_url) { OnPage(number, page, final_url); }),
-      builder_(publishers, {options_.summary_chars_max}),
+      builder_(publishers, {options_.summary_chars_max, options_.untitled_days_max}),
       identity_(*seen_),
       outbox_(sink, metrics.stage(), log, [this] { client_.Wake(); }),
       intake_(builder_, identity_, *seen_, outbox_, clock,
-              {[this](uint64_t page, const std::string& url) { pages_.Want(page, url); },
+              {[this](uint64_t page, const std::string& url, const FeedSpec& feed) { pages_.Want(page, url, feed); },
                [this](uint64_t feed, const DocumentYield& yield, SeenUpdate update) {
                  OnDocumentDone(feed, yield, std::move(update));
                },
@@ -317,7 +311,7 @@ void IngestLoop::Fetch(uint64_t number) {
   const std::string& url = feed.state.moved_to().empty() ? feed.spec.url : feed.state.moved_to();
   const bool conditional = !WantsUnconditional(feed.state, clock_.NowMs());
   fetcher_.FetchFeed(url, feed.state, conditional,
-                     [this, number](FetchResult result) { OnFeedResult(number, std::move(result)); });
+                     [this, number](FetchResult result) { OnFeedResult(number, std::move(result)); }, feed.spec.access.get());
 }
 
 void IngestLoop::OnFeedResult(uint64_t number, FetchResult result) {
@@ -359,11 +353,7 @@ void IngestLoop::OnFeedResult(uint64_t number, FetchResult result) {
 void IngestLoop::OnDocument(uint64_t number, FetchResult result) {
   const auto started = std::chrono::steady_clock::now();
   const FeedRow& feed = feeds_.Get(number);
-  ParseOptions options;
-  options.content_type = HeaderOrEmpty(result.reply, "content-type");
-  options.content_location = HeaderOrEmpty(result.reply, "content-location");
-  options.base_url = result.reply.url;
-  auto document = ParseFeed(result.reply.body, options);
+  auto document = ParseDocument(feed.spec, result);
   if (!document.ok()) {
     NotAFeed(number, result, document.status());
     return;
@@ -385,7 +375,13 @@ void IngestLoop::OnDocument(uint64_t number, FetchResult result) {
     NoteHub(number, result, *document);
   }
   // Only the hash of the body is needed from here on.
-  const uint64_t hash = XXH3_64bits(result.reply.body.data(), result.reply.body.size());
+  uint64_t hash = XXH3_64bits(result.reply.body.data(), result.reply.body.size());
+  if (!document->children.empty()) {
+    // An index is read at each fetch, so that its sitemaps are known again after a restart.
+    hash = 0;
+    result.reply.headers.clear();
+    AddChildren(number, std::move(document->children));
+  }
   result.reply.body = std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
   answers_[number] = std::move(result);
   if (base::Status status = intake_.Take(number, std::move(*document), feed.spec); !status.ok()) fatal_ = std::move(status);
@@ -399,15 +395,16 @@ void IngestLoop::NotAFeed(uint64_t number, const FetchResult& result, const base
     StartPush(number);  // the next one may be better
     return;
   }
-  std::string reason = "not_a_feed";
+  std::string reason = "not_a_feed", found;
   if (status.code() == base::Code::kResourceExhausted) {
     reason = "too_large";
   } else if (LooksLikeHtml(result.reply.body)) {
     reason = "html";
     const auto page = ExtractPage(result.reply.body, {});
     if (page.ok() && (page->consent_wall || page->captcha)) reason = "consent";
+    else found = DiscoverFeeds(number, result);
   }
-  Fail(number, reason, "feed " + feeds_.Get(number).spec.id + ": " + status.message(), &result);
+  Fail(number, reason, "feed " + feeds_.Get(number).spec.id + ": " + status.message() + found, &result);
 }
 
 void IngestLoop::ReadFile(uint64_t number) {

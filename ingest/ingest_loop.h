@@ -49,6 +49,9 @@ class IngestLoop {
     int64_t websub_lease_s = 864'000;
     bool share_feeds = false;
     bool fetch_pages = true;  // of feeds that are added later
+    uint32_t untitled_days_max = 3;
+    size_t child_feeds_max = 50;
+    PageFetcher::Options pages;
     base::HttpClient::Options http;
   };
 
@@ -75,6 +78,8 @@ class IngestLoop {
   HubDesk& hubs() { return hubs_; }
   // Null unless the list is shared; its sources are to be set before Run.
   SharedFeeds* shared() { return shared_.get(); }
+  // No version of this article is sent from here on, whatever feed carries it. True when it was known. Any thread.
+  base::Result<bool> TakeDown(const std::string& url);
 
  private:
   // Marks a piece of work in the schedule as a request to a feed's hub.
@@ -94,6 +99,9 @@ class IngestLoop {
   void StartFeed(uint64_t number);
   void OnFeedResult(uint64_t number, FetchResult result);
   void OnDocument(uint64_t number, FetchResult result);
+  base::Result<Feed> ParseDocument(const FeedSpec& spec, const FetchResult& result) const;
+  void AddChildren(uint64_t number, std::vector<FeedChild> children);
+  std::string DiscoverFeeds(uint64_t number, const FetchResult& result);
   void ReadFile(uint64_t number);
   void ScanFolder(uint64_t number);
   void OnDocumentDone(uint64_t number, const DocumentYield& yield, SeenUpdate update);
@@ -158,6 +166,7 @@ class IngestLoop {
   std::unordered_map<uint64_t, std::deque<HubDesk::Event>> pushes_;  // documents that wait for their feed to be free
 
   std::unordered_map<uint64_t, FetchResult> answers_;  // of documents whose entries are on their way, by feed
+  std::unordered_map<std::string, size_t> children_;       // feeds found by a sitemap index or home page, by its id
   std::unordered_map<std::string, v1::FeedState> stored_;  // states of files not yet scanned
   base::Status fatal_;
   bool stopping_ = false;

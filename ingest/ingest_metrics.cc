@@ -61,6 +61,14 @@ void IngestMetrics::FeedsOwned(size_t owned, size_t low_yield, size_t pushed) {
 
 void IngestMetrics::Revision() { revisions_.Increment(); }
 void IngestMetrics::DeadLettered() { dead_lettered_.Increment(); }
+// Rare, and called from the HTTP server's threads: no cache.
+void IngestMetrics::Backfill(std::string_view outcome, size_t times) {
+  if (times == 0) return;
+  base::MakeCounter(registry_, "racewatch_ingest_backfill_total", "Articles and lines taken from backfills, and batches refused",
+                    {{"outcome", std::string(outcome)}})
+      .Increment(static_cast<double>(times));
+}
+
 void IngestMetrics::LyingValidators() { lying_.Increment(); }
 
 void IngestMetrics::InFlight(size_t entries, size_t bytes) {

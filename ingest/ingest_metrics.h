@@ -22,6 +22,7 @@ class IngestMetrics {
   void Revision();
   void DeadLettered();
   void LyingValidators();
+  void Backfill(std::string_view outcome, size_t times);  // sent, dead_lettered, over_quota or failed
   void InFlight(size_t entries, size_t bytes);
   void Feeds(const std::unordered_map<int, size_t>& by_health);
   void FeedsOwned(size_t owned, size_t low_yield, size_t pushed);

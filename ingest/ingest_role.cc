@@ -11,9 +11,13 @@
 #include "base/bus/topics.h"
 #include "base/config.h"
 #include "base/http_server.h"
+#include "ingest/backfill_door.h"
+#include "ingest/entry_filter.h"
+#include "ingest/feed_access.h"
 #include "ingest/feed_list.h"
 #include "ingest/ingest_loop.h"
 #include "ingest/ingest_metrics.h"
+#include "ingest/page/link_selector.h"
 #include "ingest/publisher_registry.h"
 #include "ingest/url.h"
 #include "racewatch/v1/config.pb.h"
@@ -37,6 +41,15 @@ void ValidateFeed(const v1::FeedConfig& feed, const std::string& field, base::Pr
     problems->Add(field + ".url", "'" + feed.url() + "' is not an http(s) or file address");
   if (!IsGroup(feed.publisher_group()))
     problems->Add(field + ".publisher_group", "'" + feed.publisher_group() + "' is not us, china, europe or other");
+  if (!feed.link_selector().empty()) {
+    const auto selector = LinkSelector::Parse(feed.link_selector());
+    if (!selector.ok()) problems->Add(field + ".link_selector", selector.status().message());
+  }
+  if (const auto status = CheckFeedAccess(feed.access()); !status.ok()) problems->Add(field + ".access", status.message());
+  if (const auto filter = EntryFilter::Compile(feed.include(), feed.exclude()); !filter.ok()) {
+    const std::string& message = filter.status().message();
+    problems->Add(field + "." + message.substr(0, message.find(": ")), message.substr(message.find(": ") + 2));
+  }
   if (feed.interval_s() > 0 && feed.interval_s() < 600 && !file && !base::IsLoopbackUrl(feed.url()))
     problems->Add(field + ".interval_s", "below 600 s is for file: and loopback feeds only");
 }
@@ -53,6 +66,10 @@ IngestLoop::Options ToOptions(const v1::IngestConfig& config) {
   options.body_bytes_max = config.body_bytes_max();
   options.request_timeout = std::chrono::seconds(config.request_timeout_s());
   options.summary_chars_max = config.summary_chars_max();
+  options.untitled_days_max = config.sitemap_days_max();
+  options.child_feeds_max = config.child_feeds_max();
+  options.pages.article_pages_max = static_cast<int>(config.article_pages_max());
+  options.pages.resolve_aggregators = config.resolve_aggregators();
   options.http.user_agent = config.user_agent();
   options.http.allow_private_addresses = config.allow_private_addresses();
   options.http.connect_to = config.connect_to();
@@ -79,6 +96,11 @@ v1::IngestConfig WithDefaults(v1::IngestConfig config) {
     config.set_user_agent("racewatch/" RACEWATCH_VERSION + (config.contact().empty() ? "" : " (+" + config.contact() + ")"));
   if (config.seen_days() == 0) config.set_seen_days(90);
   if (config.websub_lease_s() == 0) config.set_websub_lease_s(864'000);
+  if (config.article_pages_max() == 0) config.set_article_pages_max(8);
+  if (!config.has_resolve_aggregators()) config.set_resolve_aggregators(true);
+  if (config.child_feeds_max() == 0) config.set_child_feeds_max(50);
+  if (config.sitemap_days_max() == 0) config.set_sitemap_days_max(3);
+  if (config.backfill_per_s_max() == 0) config.set_backfill_per_s_max(2000);
   return config;
 }
 
@@ -99,6 +121,10 @@ void ValidateIngestConfig(const v1::IngestConfig& given, base::Problems* problem
   if (!callback.empty() && (UrlHost(callback).empty() || callback.ends_with('/') || callback.find_first_of("?#") != std::string::npos))
     problems->Add("websub_callback", "'" + callback + "' is not an http(s) address without query and final slash");
   if (!config.ca_file().empty() && !std::ifstream(config.ca_file())) problems->Add("ca_file", "'" + config.ca_file() + "' cannot be read");
+  base::CheckRange("article_pages_max", config.article_pages_max(), 1, 100, problems);
+  base::CheckRange("child_feeds_max", config.child_feeds_max(), 1, 10'000, problems);
+  base::CheckRange("sitemap_days_max", config.sitemap_days_max(), 1, 3650, problems);
+  base::CheckRange("backfill_per_s_max", config.backfill_per_s_max(), 1, 1'000'000, problems);
   const std::string& to = config.connect_to();
   if (!to.empty() && (to.find(':') == std::string::npos || to.find_first_of("/ ") != std::string::npos))
     problems->Add("connect_to", "'" + to + "' is not host:port");
@@ -107,7 +133,8 @@ void ValidateIngestConfig(const v1::IngestConfig& given, base::Problems* problem
 
 struct IngestRole::Impl {
   Impl(const v1::IngestConfig& c, base::Sink& s, base::Clock& k, prometheus::Registry& registry, base::Log& l, std::string dir)
-      : config(WithDefaults(c)), sink(s), clock(k), log(l), state_dir(std::move(dir)), metrics(registry) {}
+      : config(WithDefaults(c)), sink(s), clock(k), log(l), state_dir(std::move(dir)), metrics(registry),
+        backfill(sink, metrics, config.backfill_per_s_max()) {}
 
   const v1::IngestConfig config;
   base::Sink& sink;
@@ -115,6 +142,7 @@ struct IngestRole::Impl {
   base::Log& log;
   const std::string state_dir;
   IngestMetrics metrics;
+  BackfillDoor backfill;
   PublisherRegistry publishers;
   std::function<void(base::Status)> on_fatal;
   MakeSource make_source;
@@ -129,6 +157,7 @@ struct IngestRole::Impl {
   base::HttpResponse ChangeFeeds(const base::HttpRequest& request);
   base::HttpResponse WebSub(const base::HttpRequest& request);
   base::Status OpenSources();
+  base::HttpResponse TakeDown(const base::HttpRequest& request) const;
 };
 
 namespace {
@@ -203,6 +232,20 @@ base::Status IngestRole::Impl::OpenSources() {
   return {};
 }
 
+base::HttpResponse IngestRole::Impl::TakeDown(const base::HttpRequest& request) const {
+  const std::lock_guard lock(mutex);
+  base::HttpResponse response;
+  const auto known = loop ? loop->TakeDown(request.Query("url")) : base::Result<bool>(base::Unavailable("ingest is not started"));
+  if (known.ok()) {
+    response.body = *known ? R"({"known":true})" : R"({"known":false})";
+    log.Info("taken_down", {{"url", request.Query("url")}, {"known", *known}});
+    return response;
+  }
+  response.status = known.status().code() == base::Code::kInvalidArgument ? 400 : 503;
+  response.body = R"({"message":"the address is none, or the state cannot be written"})";
+  return response;
+}
+
 base::HttpResponse IngestRole::Impl::FeedsPage(const base::HttpRequest& request) const {
   const std::lock_guard lock(mutex);
   base::HttpResponse response;
@@ -219,6 +262,8 @@ base::HttpResponse IngestRole::Impl::FeedsPage(const base::HttpRequest& request)
 IngestRole::IngestRole(const v1::IngestConfig& config, base::Sink& sink, base::Clock& clock, prometheus::Registry& registry,
                        base::Log& log, base::HttpServer& http, std::string state_dir)
     : impl_(std::make_unique<Impl>(config, sink, clock, registry, log, std::move(state_dir))) {
+  http.Handle("POST", "/api/v1/backfill", [impl = impl_.get()](const base::HttpRequest& request) { return impl->backfill.Handle(request); });
+  http.Handle("POST", "/api/v1/takedown/seen", [impl = impl_.get()](const base::HttpRequest& request) { return impl->TakeDown(request); });
   http.Handle("GET", "/api/v1/feeds", [impl = impl_.get()](const base::HttpRequest& request) { return impl->FeedsPage(request); });
   for (const char* method : {"POST", "DELETE"})
     http.Handle(method, "/api/v1/feeds", [impl = impl_.get()](const base::HttpRequest& request) { return impl->ChangeFeeds(request); });

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/bus/topics.h"
+#include "ingest/article_edit.h"
+#include "ingest/url.h"
 
 namespace racewatch::ingest {
 namespace {
@@ -73,6 +75,7 @@ base::Status Intake::Take(uint64_t feed, Feed document, const FeedSpec& spec) {
   counts_.entries += document.entries.size();
   counts_.in_flight += document.entries.size();
   job.document = std::move(document);
+  for (const FeedDeletion& deletion : job.document.deletions) RW_RETURN_IF_ERROR(TakeDeletion(number, &job, deletion));
   waiting_jobs_.push_back(number);
   return Advance();
 }
@@ -89,6 +92,11 @@ base::Status Intake::Advance() {
       continue;
     }
     const size_t i = job.next_entry++;
+    if (const auto reason = builder_.DropReason(job.document.entries[i], job.spec, job.fetched_ms); !reason.empty()) {
+      job.document.entries[i] = {};
+      Count("dropped", std::string(reason));
+      continue;
+    }
     Draft draft = builder_.FromEntry(job.document.entries[i], job.keys[i], job.document, job.spec);
     job.document.entries[i] = {};
     if (draft.claims.feed) job.yield.fetch.published.push_back(draft.claims.feed->time_ms);
@@ -98,11 +106,15 @@ base::Status Intake::Advance() {
 }
 
 base::Status Intake::TakeEntry(uint64_t number, Job* job, Draft draft) {
-  if (draft.article.title().empty()) {
+  if (draft.article.title().empty() && !draft.wants_page) {
     Count("dropped", "no_title");
     return {};
   }
   RW_ASSIGN_OR_RETURN(Resolution resolution, identity_.Resolve(number, draft, job->feed_hash));
+  if (seen_.IsTakenDown(resolution.id)) {
+    Count("dropped", "taken_down");
+    return {};
+  }
   if (resolution.verdict == Verdict::kDuplicate || resolution.verdict == Verdict::kBusy) {
     if (resolution.verdict == Verdict::kBusy) job->yield.complete = false;
     Duplicate(job, draft, resolution);
@@ -118,9 +130,49 @@ base::Status Intake::TakeEntry(uint64_t number, Job* job, Draft draft) {
   Item& item = job->open.emplace(ticket, Item{std::move(draft), std::move(resolution), {}}).first->second;
   Hold(&item, HeldBytes(item.draft));
   if (item.draft.wants_page)
-    hooks_.want_page(ticket, item.draft.article.url());
+    hooks_.want_page(ticket, item.draft.article.url(), job->spec);
   else
     Send(number, job, ticket);
+  return {};
+}
+
+// The article goes on its way once more, without title and text: what was counted stays counted. One that we do not
+// know, or know to be withdrawn, is nothing new.
+base::Status Intake::TakeDeletion(uint64_t number, Job* job, const FeedDeletion& deletion) {
+  std::optional<ArticleId> id;
+  if (!deletion.id.empty()) {
+    RW_ASSIGN_OR_RETURN(id, identity_.Known(GuidKey(job->spec.id, deletion.id), {}));
+  }
+  for (const std::string* url : {&deletion.link, &deletion.id}) {
+    const auto canonical = id ? std::nullopt : Canonicalize(*url);
+    if (!canonical) continue;
+    RW_ASSIGN_OR_RETURN(id, identity_.Known(UrlKey(canonical->key), {}));
+  }
+  if (!id) return {};
+  RW_ASSIGN_OR_RETURN(std::optional<v1::SeenArticle> known, seen_.Find(*id));
+  if (!known || known->withdrawn() || identity_.IsClaimed(*id)) return {};
+  ++counts_.entries;
+  ++counts_.in_flight;
+  Draft draft;
+  v1::Article& article = draft.article;
+  article.set_feed_id(job->spec.id);
+  article.set_id_rule(kIdRule);
+  article.set_lane(v1::LANE_LIVE);
+  article.set_redacted(true);
+  article.set_withdrawn(true);
+  if (known->published_ms() > 0) draft.claims.feed = TimeClaim{known->published_ms(), v1::DATE_PRECISION_SECOND};
+  builder_.Finish(*id, known->first_fetched_ms(), job->fetched_ms, &draft);
+  identity_.Claim(number, *id, draft);
+  SeenMark mark{*id, *known};
+  mark.article.set_withdrawn(true);
+  mark.article.set_last_seen_day(DayOf(job->fetched_ms));
+  mark.article.clear_title();
+  mark.article.clear_paragraphs();
+  const uint64_t ticket = next_ticket_++;
+  job_of_ticket_[ticket] = number;
+  Resolution resolution{Verdict::kRevision, *id, std::move(known), {}};
+  Item& item = job->open.emplace(ticket, Item{std::move(draft), std::move(resolution), std::move(mark)}).first->second;
+  outbox_.Send(ticket, ToRecord(item.draft.article));
   return {};
 }
 
@@ -203,8 +255,12 @@ bool Intake::RankAndFinish(const Job& job, Item* item) {
   seen.set_entry_hash(item->draft.entry_hash);
   seen.set_last_seen_day(DayOf(job.fetched_ms));
   const uint64_t hash = ContentHash(article.title(), article.text());
-  const bool outranked = known && (hash == known->content_hash() || article.body_quality() < known->body_quality());
+  const bool back = known && known->withdrawn();
+  const bool outranked = known && ((hash == known->content_hash() && !back) || article.body_quality() < known->body_quality());
   if (outranked) return false;
+  if (known) DescribeEdit(*known, &item->draft.article);
+  RememberVersion(article, &seen);
+  seen.set_withdrawn(false);
   seen.set_body_quality(article.body_quality());
   seen.set_revision_at_ms(revision_at);
   seen.set_content_hash(hash);
@@ -227,6 +283,11 @@ void Intake::Send(uint64_t number, Job* job, uint64_t ticket) {
   }
   if (!RankAndFinish(*job, &item)) {
     End(number, ticket, "dropped", "outranked");
+    return;
+  }
+  if (item.draft.article.title().empty()) {  // its page had none either: not asked for again until it changes
+    item.mark.article.set_body_quality(v1::BODY_QUALITY_UNSPECIFIED);
+    End(number, ticket, "dropped", "no_title");
     return;
   }
   outbox_.Send(ticket, ToRecord(item.draft.article));

@@ -35,7 +35,7 @@ class Intake {
  public:
   struct Hooks {
     // A page is wanted; answer with OnPage, once.
-    std::function<void(uint64_t page, const std::string& url)> want_page;
+    std::function<void(uint64_t page, const std::string& url, const FeedSpec& feed)> want_page;
     // All entries of a document are dealt with; `update` holds the marks to commit (without the feed row).
     std::function<void(uint64_t feed, const DocumentYield&, SeenUpdate)> document_done;
     // For metrics: one entry ended. `reason` is empty for sent articles.
@@ -91,6 +91,7 @@ class Intake {
   };
 
   base::Status TakeEntry(uint64_t number, Job* job, Draft draft);
+  base::Status TakeDeletion(uint64_t number, Job* job, const FeedDeletion& deletion);
   void Duplicate(Job* job, const Draft& draft, const Resolution& resolution);
   base::Status Merge(uint64_t number, const ArticleBuilder::PageKeys& keys, Item* item);
   void Send(uint64_t number, Job* job, uint64_t ticket);

@@ -9,7 +9,9 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <tuple>
+#include <unordered_set>
 
 namespace racewatch::ingest {
 namespace {
@@ -20,6 +22,7 @@ constexpr char kFeedPrefix = 'f';
 constexpr char kListedPrefix = 'l';
 constexpr char kPositionsKey[] = "p";
 constexpr size_t kAliasBytes = 20;  // id and day
+constexpr char kTakenDownPrefix = 't';
 
 std::string Key(char prefix, const ArticleId& id) {
   const auto bytes = id.ToBytes();
@@ -83,6 +86,8 @@ rocksdb::Options DbOptions(const ExpiryFilter* filter) {
 struct SeenSet::Impl {
   explicit Impl(int32_t keep_days) : filter(keep_days) {}
   ExpiryFilter filter;  // outlives the database
+  mutable std::mutex mutex;  // guards what follows
+  std::unordered_set<ArticleId> taken_down;
   std::unique_ptr<rocksdb::DB> db;
 };
 
@@ -100,6 +105,10 @@ base::Result<std::unique_ptr<SeenSet>> SeenSet::Open(const std::string& folder, 
     return base::Status(base::Code::kPermissionDenied, "state folder " + folder + ": in use by another process");
   RW_RETURN_IF_ERROR(FromRocks(status, "state folder " + folder));
   impl->db.reset(db);
+  const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator({}));
+  for (it->Seek(std::string(1, kTakenDownPrefix)); it->Valid() && it->key()[0] == kTakenDownPrefix; it->Next())
+    impl->taken_down.insert(ArticleId::FromBytes(std::string_view(it->key().data() + 1, it->key().size() - 1)));
+  RW_RETURN_IF_ERROR(FromRocks(it->status(), "seen-set: reading takedowns"));
   return std::unique_ptr<SeenSet>(new SeenSet(std::move(impl)));
 }
 
@@ -164,6 +173,20 @@ base::Status SeenSet::Commit(const SeenUpdate& update, int32_t today) {
   rocksdb::WriteBatch batch;
   for (const SeenRow& row : RowsOf(update, today)) batch.Put(row.key, row.value);
   return FromRocks(impl_->db->Write({}, &batch), "seen-set commit");
+}
+
+base::Status SeenSet::TakeDown(const ArticleId& id) {
+  rocksdb::WriteOptions durable;
+  durable.sync = true;
+  RW_RETURN_IF_ERROR(FromRocks(impl_->db->Put(durable, Key(kTakenDownPrefix, id), ""), "seen-set takedown"));
+  const std::scoped_lock lock(impl_->mutex);
+  impl_->taken_down.insert(id);
+  return {};
+}
+
+bool SeenSet::IsTakenDown(const ArticleId& id) const {
+  const std::scoped_lock lock(impl_->mutex);
+  return impl_->taken_down.contains(id);
 }
 
 base::Status SeenSet::Sync() { return FromRocks(impl_->db->SyncWAL(), "seen-set sync"); }

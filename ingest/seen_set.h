@@ -73,6 +73,10 @@ class SeenSet {
   base::Result<SeenMerge> Merge(const std::vector<SeenRow>& rows, const v1::SharedPositions& positions, int32_t today);
   base::Result<v1::SharedPositions> Positions();
 
+  // Takes an article down: from here on no version of it is sent. Any thread, as is IsTakenDown.
+  base::Status TakeDown(const ArticleId& id);
+  bool IsTakenDown(const ArticleId& id) const;
+
   // Makes all commits so far proof against power failure.
   base::Status Sync();
 
