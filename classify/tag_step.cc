@@ -70,6 +70,7 @@ base::Record MakeTaggedRecord(const base::Record& source, std::string_view artic
   *rest.mutable_tagged_at() = TimeUtil::MillisecondsToTimestamp(now_ms);
   rest.AppendToString(&record.value);
   record.headers = {{"content-type", "application/x-protobuf"}, {"schema", "racewatch.v1.TaggedArticle"}};
+  if (source.FindHeader("withdrawn") != nullptr) record.headers.push_back({"withdrawn", "1"});
   if (const std::string* trace = source.FindHeader("traceparent")) record.headers.push_back({"traceparent", *trace});
   return record;
 }

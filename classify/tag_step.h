@@ -21,7 +21,7 @@ inline constexpr size_t kTextBytesMax = 256 << 10;
 base::Result<std::unique_ptr<v1::Document>> DecodeDocument(const base::Record& record);
 
 // The record for the tagged topic that belongs to the topic of `source` (live or backfill). The article's bytes
-// go in as they came, so fields that this build does not know stay.
+// go in as they came, so fields that this build does not know stay; so does the header "withdrawn".
 base::Record MakeTaggedRecord(const base::Record& source, std::string_view article_id, const v1::Tags& tags,
                               base::UnixMs now_ms);
 

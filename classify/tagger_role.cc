@@ -9,9 +9,11 @@
 #include <mutex>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "base/bus/bus_metrics.h"
 #include "base/bus/dead_letter.h"
+#include "base/bus/topics.h"
 #include "base/config.h"
 #include "base/metrics.h"
 #include "classify/classifier_client.h"
@@ -61,6 +63,7 @@ struct Batch {
   std::vector<Item> items;
   size_t bytes = 0;
   uint32_t tries = 0;  // of this batch as a whole, for back-off
+  bool live = false;   // not only history: goes first
   Instant not_before{};
 };
 
@@ -73,6 +76,7 @@ v1::TaggerConfig WithDefaults(v1::TaggerConfig config) {
   if (config.calls_in_flight_max() == 0) config.set_calls_in_flight_max(4);
   if (config.deadline_ms() == 0) config.set_deadline_ms(10000);
   if (config.attempts_max() == 0) config.set_attempts_max(5);
+  if (config.backfill_percent_max() == 0) config.set_backfill_percent_max(25);
   return config;
 }
 
@@ -82,6 +86,7 @@ void ValidateTaggerConfig(const v1::TaggerConfig& config, base::Problems* proble
   base::CheckRange("calls_in_flight_max", config.calls_in_flight_max(), 1, 256, problems);
   base::CheckRange("deadline_ms", config.deadline_ms(), 10, 600000, problems);
   base::CheckRange("attempts_max", config.attempts_max(), 1, 1000, problems);
+  base::CheckRange("backfill_percent_max", config.backfill_percent_max(), 1, 90, problems);
 }
 
 struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
@@ -91,6 +96,7 @@ struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
   // --- the loop thread ---
   void Loop(std::stop_token stop);
   void PollOnce();
+  void ShareOut();
   void Accept(base::Record record);
   void Pack();
   void StartCalls();
@@ -124,10 +130,14 @@ struct TaggerRole::Impl : std::enable_shared_from_this<TaggerRole::Impl> {
   std::condition_variable changed;
   std::map<base::TopicPartition, std::shared_ptr<Partition>> partitions;
   std::deque<Item> fresh;        // decoded, not yet in a batch
+  std::deque<Item> history;      // likewise, of the backfill lane
   std::deque<Batch> ready;       // waiting for a free call or for their back-off
   std::deque<std::shared_ptr<Outgoing>> parked;  // the sink was full
   size_t calls_in_flight = 0;
   size_t in_hand = 0;            // records accepted and not finished
+  size_t history_in_hand = 0;    // those of the backfill lane among them
+  bool history_paused = false;   // the loop's own, as is the next
+  bool reassigned = false;       // since ShareOut looked
   size_t in_hand_bytes = 0;
   std::string not_ready = "no answer from the classifier yet";
   std::mt19937 random{std::random_device{}()};
@@ -155,7 +165,27 @@ void TaggerRole::Impl::Loop(std::stop_token stop) {
   }
 }
 
+// Backfilled articles may fill their share of what is in hand and no more, so that live ones find room whenever they come.
+// Paused partitions lose what the client has fetched ahead; half a share between the two marks keeps that rare.
+void TaggerRole::Impl::ShareOut() {
+  const size_t share = kInHandRecordsMax * config.backfill_percent_max() / 100;
+  size_t held;
+  {
+    const std::scoped_lock lock(mutex);
+    held = history_in_hand;
+  }
+  // New partitions come unpaused: all go on, and stop together when it is time.
+  const bool anew = std::exchange(reassigned, false) && history_paused;
+  if (!anew && (history_paused ? held > share / 2 : held < share)) return;
+  std::vector<base::TopicPartition> partitions_of_history;
+  for (const base::TopicPartition& where : source->assignment())
+    if (where.topic == base::kBackfillTopic) partitions_of_history.push_back(where);
+  const base::Status status = history_paused ? source->Resume(partitions_of_history) : source->Pause(partitions_of_history);
+  if (status.ok()) history_paused = !history_paused;
+}
+
 void TaggerRole::Impl::PollOnce() {
+  ShareOut();
   bool full;
   bool busy;
   {
@@ -196,6 +226,7 @@ void TaggerRole::Impl::Accept(base::Record record) {
     if (!partition) partition = std::make_shared<Partition>(Partition{where, {}, false});
     partition->tracker.Add(record.offset);
     ++in_hand;
+    history_in_hand += record.topic == base::kBackfillTopic;
     in_hand_bytes += record.ByteSize();
     item.partition = partition;
   }
@@ -207,22 +238,29 @@ void TaggerRole::Impl::Accept(base::Record record) {
   }
   item.id = (*document)->id();
   item.document = std::move(*document);
+  if (item.record.FindHeader("withdrawn") != nullptr) {  // there is no text to tag; the store keeps the labels
+    FinishItem(std::move(item), {});
+    return;
+  }
   const std::scoped_lock lock(mutex);
-  fresh.push_back(std::move(item));
+  (item.record.topic == base::kBackfillTopic ? history : fresh).push_back(std::move(item));
 }
 
 void TaggerRole::Impl::Pack() {
   const std::scoped_lock lock(mutex);
-  while (!fresh.empty()) {
-    Batch batch;
-    while (!fresh.empty() && batch.items.size() < config.batch_documents_max()) {
-      const size_t bytes = std::min(fresh.front().record.value.size(), kTextBytesMax + (kTextBytesMax / 8)) + 128;
-      if (!batch.items.empty() && batch.bytes + bytes > kBatchBytesMax) break;
-      batch.bytes += bytes;
-      batch.items.push_back(std::move(fresh.front()));
-      fresh.pop_front();
+  for (std::deque<Item>* items : {&fresh, &history}) {
+    while (!items->empty()) {
+      Batch batch;
+      batch.live = items == &fresh;
+      while (!items->empty() && batch.items.size() < config.batch_documents_max()) {
+        const size_t bytes = std::min(items->front().record.value.size(), kTextBytesMax + (kTextBytesMax / 8)) + 128;
+        if (!batch.items.empty() && batch.bytes + bytes > kBatchBytesMax) break;
+        batch.bytes += bytes;
+        batch.items.push_back(std::move(items->front()));
+        items->pop_front();
+      }
+      ready.push_back(std::move(batch));
     }
-    ready.push_back(std::move(batch));
   }
 }
 
@@ -233,7 +271,8 @@ void TaggerRole::Impl::StartCalls() {
       const std::scoped_lock lock(mutex);
       if (calls_in_flight >= config.calls_in_flight_max()) return;
       const Instant now = std::chrono::steady_clock::now();
-      const auto it = std::find_if(ready.begin(), ready.end(), [&](const Batch& b) { return b.not_before <= now; });
+      auto it = std::find_if(ready.begin(), ready.end(), [&](const Batch& b) { return b.live && b.not_before <= now; });
+      if (it == ready.end()) it = std::find_if(ready.begin(), ready.end(), [&](const Batch& b) { return b.not_before <= now; });
       if (it == ready.end()) return;
       batch = std::move(*it);
       ready.erase(it);
@@ -299,6 +338,7 @@ void TaggerRole::Impl::Retry(Batch batch, const ClassifierClient::Reply& reply) 
       continue;
     }
     Batch single;
+    single.live = batch.live;
     single.bytes = item.record.value.size();
     single.tries = item.attempts;
     single.not_before = now + BackOff(item.attempts);
@@ -317,6 +357,7 @@ void TaggerRole::Impl::FinishItem(Item item, v1::ClassifyResult result) {
       return;
     }
     Batch single;
+    single.live = item.record.topic != base::kBackfillTopic;
     single.bytes = item.record.value.size();
     single.not_before = std::chrono::steady_clock::now() + BackOff(item.attempts);
     single.items.push_back(std::move(item));
@@ -376,6 +417,7 @@ void TaggerRole::Impl::OnDelivery(const std::shared_ptr<Outgoing>& out, const ba
   if (!item.partition->revoked) item.partition->tracker.Done(item.record.offset);
   in_hand_bytes -= std::min(in_hand_bytes, item.record.ByteSize());
   --in_hand;
+  history_in_hand -= item.record.topic == base::kBackfillTopic;
   changed.notify_all();
 }
 
@@ -483,6 +525,7 @@ uint64_t TaggerRole::dead_lettered() const { return impl_->dead_lettered; }
 
 std::map<base::TopicPartition, int64_t> TaggerRole::OnAssigned(const std::vector<base::TopicPartition>& assigned) {
   impl_->log.Info("partitions_assigned", {{"count", static_cast<uint64_t>(assigned.size())}});
+  impl_->reassigned = true;
   return {};
 }
 

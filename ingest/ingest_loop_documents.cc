@@ -50,7 +50,7 @@ void IngestLoop::AddChildren(uint64_t number, std::vector<FeedChild> children) {
     if (count >= options_.child_feeds_max) {
       metrics_.stage().Error("too_many_children");
       log_.RateLimited(base::LogLevel::kWarn, "too_many_children", {{"feed", root}, {"child_feeds_max", static_cast<uint64_t>(count)}});
-      return;
+      break;
     }
     FeedSpec spec = parent;
     spec.id = spec.url = child.link;
@@ -61,6 +61,7 @@ void IngestLoop::AddChildren(uint64_t number, std::vector<FeedChild> children) {
     ++count;
     AddFeed(std::move(spec));
   }
+  if (shared_) OnAssignment();
 }
 
 // What to add to the feed's detail. A page that was found itself leads no further.

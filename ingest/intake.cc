@@ -28,6 +28,7 @@ base::Record ToRecord(const v1::Article& article) {
                     {"schema", "racewatch.v1.Article"},
                     // One trace per article: the id names it, the version's hash is the first span.
                     {"traceparent", "00-" + article.id() + "-" + article.content_hash() + "-01"}};
+  if (article.withdrawn()) record.headers.push_back({"withdrawn", "1"});  // nothing to tag, see classify/tag_step.h
   return record;
 }
 

@@ -14,6 +14,7 @@
 #include "store/alert_step.h"
 #include "store/applier.h"
 #include "store/query.h"
+#include "store/redaction.h"
 #include "store/retention.h"
 #include "store/store_metrics.h"
 #include "store/story_step.h"
@@ -42,6 +43,7 @@ struct StoreLoop::Impl {
         stories(e, c.story_window_articles()),
         alerts(e, {c.rules().begin(), c.rules().end()}),
         outbox(e, k, t, l),
+        texts(e, k, c.text_days()),
         metrics(registry) {}
 
   const size_t batch_records_max;
@@ -57,6 +59,7 @@ struct StoreLoop::Impl {
   StoryStep stories;
   AlertStep alerts;
   Outbox outbox;
+  TextRetention texts;
   StoreMetrics metrics;
 
   Claim leader;
@@ -155,6 +158,7 @@ base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records
   Batch batch;
   RW_ASSIGN_OR_RETURN(const Applied applied, applier.Apply(records, clock.NowMs(), &batch));
   RW_RETURN_IF_ERROR(SendDeadLetters(records, applied.dead_letters, stop));
+  RW_RETURN_IF_ERROR(KeepLabels(engine, sink, records));
   std::map<base::TopicPartition, int64_t> next;
   for (const base::Record& record : records) {
     int64_t& offset = next[{record.topic, record.partition}];
@@ -316,6 +320,9 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
     if (!retention.ok() && !retention.status().retryable()) return retention.status();
     if (!retention.ok()) RW_RETURN_IF_ERROR(impl.applier.Reload());
     removed = retention.ok() && *retention;
+  }
+  if (!stories.more && !removed) {
+    RW_ASSIGN_OR_RETURN(removed, impl.texts.Run(impl.applier.progress().stream_ms));
   }
   progress.worked = steps_left || !records->empty() || stories.stories > 0 || stories.more || sent || removed;
   impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes());

@@ -14,7 +14,9 @@
 #include "racewatch/v1/config.pb.h"
 #include "store/digest.h"
 #include "store/http_api.h"
+#include "store/http_params.h"
 #include "store/query.h"
+#include "store/redaction.h"
 #include "store/rocksdb_engine.h"
 #include "store/store_loop.h"
 #include "store/store_service.h"
@@ -64,6 +66,7 @@ struct StoreRole::Impl {
   std::atomic<bool> running = false;
   std::jthread thread;  // last: ends first
 
+  base::HttpResponse TakeDown(const base::HttpRequest& request) const;
   void Run(const std::stop_token& stop);
   void Answer(uint64_t asked, bool is_idle) {
     const std::scoped_lock lock(idle_mutex);
@@ -72,6 +75,15 @@ struct StoreRole::Impl {
     idle_changed.notify_all();
   }
 };
+
+base::HttpResponse StoreRole::Impl::TakeDown(const base::HttpRequest& request) const {
+  base::HttpResponse response;
+  const auto id = running ? store::TakeDown(*engine, sink, request.Query("article")) : base::Result<std::string>(base::Unavailable("the store is not running"));
+  response.status = HttpStatusFor(id.status());
+  response.body = id.ok() ? "{\"article_id\":\"" + *id + "\"}\n" : ErrorJson(id.status());
+  if (id.ok()) log.Info("taken_down", {{"article", *id}});
+  return response;
+}
 
 void StoreRole::Impl::Run(const std::stop_token& stop) {
   bool worked = true;
@@ -99,7 +111,9 @@ void StoreRole::Impl::Run(const std::stop_token& stop) {
 
 StoreRole::StoreRole(const v1::StoreConfig& config, base::Sink& sink, base::Clock& clock, prometheus::Registry& registry,
                      base::Log& log, base::HttpServer& http, std::string state_dir)
-    : impl_(std::make_unique<Impl>(WithDefaults(config), sink, clock, registry, log, http, std::move(state_dir))) {}
+    : impl_(std::make_unique<Impl>(WithDefaults(config), sink, clock, registry, log, http, std::move(state_dir))) {
+  http.Handle("POST", "/api/v1/takedown", [impl = impl_.get()](const base::HttpRequest& request) { return impl->TakeDown(request); });
+}
 
 StoreRole::~StoreRole() {
   (void)Stop(milliseconds(0));

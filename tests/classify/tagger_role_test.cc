@@ -177,6 +177,54 @@ TEST_F(TaggerRoleTest, KeepsBackfillInItsLane) {
   EXPECT_EQ(*Ids(base::kTaggedBackfillTopic).begin(), Id(2));
 }
 
+TEST_F(TaggerRoleTest, BackfillTakesItsShareAndLeavesRoomForLiveArticles) {
+  constexpr int kHistory = 3000;
+  std::mutex mutex;
+  std::set<std::string> asked;
+  client_.SetAnswer([&](const v1::ClassifyBatchRequest& request) {
+    const std::scoped_lock lock(mutex);
+    for (const auto& document : request.documents()) asked.insert(document.id());
+    return FakeClient::TagAll(request);
+  });
+  const auto count = [&] {
+    const std::scoped_lock lock(mutex);
+    return asked.size();
+  };
+  sink_.Cork();  // nothing is finished
+  for (int n = 0; n < kHistory; ++n) Publish(n, base::kBackfillTopic);
+  Start();
+  Await([&] { return count() >= kInHandRecordsMax / 4; });
+  Publish(kHistory);
+  Await([&] {
+    const std::scoped_lock lock(mutex);
+    return asked.contains(Id(kHistory));
+  });
+  EXPECT_LE(count(), kInHandRecordsMax / 4 + 500 + 1) << "a share, and at most one poll more";
+  sink_.Uncork();
+  Await([&] { return Ids(base::kTaggedBackfillTopic).size() == kHistory; });
+}
+
+TEST_F(TaggerRoleTest, AWithdrawnArticleIsHandedOnWithoutAskingTheClassifier) {
+  v1::Article article;
+  article.set_id(Id(7));
+  article.set_redacted(true);
+  article.set_withdrawn(true);
+  base::Record record;
+  record.topic = base::kArticlesTopic;
+  record.key = article.id();
+  record.headers = {{"withdrawn", "1"}};
+  article.SerializeToString(&record.value);
+  log_.Append(std::move(record));
+  Start();
+  Await([&] { return Ids(base::kTaggedTopic).size() == 1 && tagger_->Idle(); });
+  const base::Record tagged = log_.Records(std::string(base::kTaggedTopic)).front();
+  EXPECT_NE(tagged.FindHeader("withdrawn"), nullptr);
+  v1::TaggedArticle message;
+  ASSERT_TRUE(message.ParseFromString(tagged.value));
+  EXPECT_TRUE(message.has_tags());
+  EXPECT_TRUE(client_.batches().empty());
+}
+
 TEST_F(TaggerRoleTest, CommitsNothingThatIsNotDelivered) {
   sink_.Cork();
   for (int n = 0; n < 10; ++n) Publish(n);

@@ -306,6 +306,7 @@ TEST_F(SourcesTest, ADeletedEntryIsWithdrawnOnceAndComesBackWhenCarriedAgain) {
   const v1::Article tombstone = Articles()[1];
   EXPECT_EQ(tombstone.id(), Articles()[0].id());
   EXPECT_TRUE(tombstone.withdrawn());
+  EXPECT_NE(Records()[1].FindHeader("withdrawn"), nullptr);
   EXPECT_TRUE(tombstone.redacted());
   EXPECT_EQ(tombstone.text() + tombstone.title(), "");
   ExpectBalanced();

@@ -372,5 +372,116 @@ TEST_F(StoreRoleTest, ServesThePageItsDocumentAndCsv) {
   EXPECT_EQ(life.GetJson("/api/v1/coverage?window=hour")["points"].size(), 24u * 5);
 }
 
+// What the bus holds under the article's key, newest per topic.
+v1::TaggedArticle Archived(const fakes::FakeLog& bus, const std::string& id, std::string_view topic = base::kTaggedTopic) {
+  v1::TaggedArticle newest;
+  for (const base::Record& record : bus.Records(std::string(topic)))
+    if (record.key == id) {
+      EXPECT_TRUE(newest.ParseFromString(record.value));
+    }
+  return newest;
+}
+
+TEST_F(StoreRoleTest, ATakedownLeavesLabelsAndCountsButNoText) {
+  auto article = MakeArticle(1);
+  article.mutable_article()->set_url("https://d.example/1");
+  article.mutable_article()->set_title("A name that must go");
+  article.mutable_article()->set_text("A text that must go.");
+  Publish(article);
+  Publish(MakeArticle(2));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  const std::string digest = life.role.counts().digest;
+  httplib::Client client("127.0.0.1", life.http.port());
+  const auto unknown = client.Post("/api/v1/takedown?article=https%3A%2F%2Fd.example%2Fabsent");
+  EXPECT_EQ(unknown->status, 404);
+  const auto done = client.Post("/api/v1/takedown?article=https%3A%2F%2Fd.example%2F1");
+  ASSERT_EQ(done->status, 200) << done->body;
+  life.Settle();
+  EXPECT_EQ(life.Get("/api/v1/where?article=" + TestId(1))->body.find("must go"), std::string::npos);
+  for (const auto topic : {base::kTaggedTopic, base::kTaggedBackfillTopic}) {
+    const v1::TaggedArticle archived = Archived(bus_, TestId(1), topic);
+    EXPECT_TRUE(archived.article().redacted());
+    EXPECT_EQ(archived.article().text() + archived.article().title(), "");
+    EXPECT_GT(archived.tags().themes_size(), 0);
+  }
+  EXPECT_EQ(life.role.counts().digest, digest);
+  // A later version of it is counted, and its text dropped.
+  article.mutable_article()->set_content_hash("00000000000000ff");
+  Publish(article);
+  life.Settle();
+  EXPECT_EQ(life.Get("/api/v1/where?article=" + TestId(1))->body.find("must go"), std::string::npos);
+}
+
+TEST_F(StoreRoleTest, TextsOlderThanTheLimitGoAndNewerOnesStay) {
+  v1::StoreConfig config = TestConfig();
+  config.set_text_days(7);
+  Publish(MakeArticle(1, kTestNow - 10 * 86'400'000LL));
+  Publish(MakeArticle(2));
+  Life life(bus_, clock_, dir_.path(), config);
+  life.Start();
+  life.Settle();
+  life.Settle();
+  EXPECT_TRUE(Archived(bus_, TestId(1)).article().redacted());
+  EXPECT_EQ(Archived(bus_, TestId(1)).article().text(), "");
+  EXPECT_FALSE(Archived(bus_, TestId(2)).article().redacted());
+  EXPECT_EQ(bus_.Records(std::string(base::kTaggedTopic)).size(), 3u) << "each text is taken out once";
+}
+
+TEST_F(StoreRoleTest, ALiveSightingPromotesABackfilledArticleOnce) {
+  auto old = MakeArticle(1);
+  old.mutable_article()->set_lane(v1::LANE_BACKFILL);
+  Publish(old, base::kTaggedBackfillTopic);
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  EXPECT_EQ(life.role.counts().alerts_opened, 0u);
+  const std::string digest = life.role.counts().digest;
+  Publish(MakeArticle(1));
+  Publish(MakeArticle(1));
+  life.Settle();
+  EXPECT_EQ(life.role.counts().stored, 1u);
+  EXPECT_EQ(life.role.counts().digest, digest);
+}
+
+TEST_F(StoreRoleTest, AWithdrawnArticleKeepsItsLabelsInTheArchiveAndLosesItsText) {
+  const auto withdraw = [this](uint64_t n) {
+    v1::TaggedArticle withdrawal;
+    withdrawal.mutable_article()->set_id(TestId(n));
+    withdrawal.mutable_article()->set_redacted(true);
+    withdrawal.mutable_article()->set_withdrawn(true);
+    withdrawal.mutable_article()->set_content_hash("0000000000000000");
+    SetTime(withdrawal.mutable_article()->mutable_fetched_at(), kTestNow);
+    withdrawal.mutable_tags();
+    base::Record record = ToRecord(withdrawal);
+    record.topic = base::kTaggedTopic;
+    record.partition = -1;
+    record.offset = -1;
+    record.headers.push_back({"withdrawn", "1"});
+    bus_.Append(std::move(record));
+  };
+  Publish(MakeArticle(1));
+  std::string digest;
+  {
+    Life life(bus_, clock_, dir_.path());
+    life.Start();
+    life.Settle();
+    digest = life.role.counts().digest;
+    withdraw(1);
+    life.Settle();
+    EXPECT_EQ(life.role.counts().digest, digest);
+    EXPECT_GT(Archived(bus_, TestId(1)).tags().themes_size(), 0);
+    EXPECT_EQ(Archived(bus_, TestId(1)).article().text(), "");
+  }
+  Publish(MakeArticle(2));
+  withdraw(2);  // in one batch with the article
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  EXPECT_GT(Archived(bus_, TestId(2)).tags().themes_size(), 0);
+  EXPECT_TRUE(Archived(bus_, TestId(2)).article().redacted());
+}
+
 }  // namespace
 }  // namespace racewatch::store
