@@ -8,7 +8,10 @@
 #include <cstring>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/command.h"
+#include "cli/process.h"
 #include "ingest/feed/feed_json.h"
 
 namespace racewatch::cli {
@@ -93,6 +96,27 @@ int RunBatch(const FileToJson& convert) {
     if (out.capacity() > kKeepBytes) std::string().swap(out);
     if (bytes.capacity() > kKeepBytes) std::string().swap(bytes);
   }
+  return WriteOut(out) ? kExitOk : Fail(kExitIo, "standard output: write failed");
+}
+
+void AddFileFlags(CLI::App& app, const std::string& what, FileFlags* flags) {
+  app.add_option("FILE", flags->file, what + " to read");
+  app.add_flag("--batch", flags->batch, "read file paths from standard input, print one JSON line for each");
+  app.add_option("--content-type", flags->content_type, "HTTP Content-Type the " + what + " came with");
+}
+
+int RunOnFiles(CLI::App& app, int argc, char** argv, const FileFlags& flags, const FileToJson& convert) {
+  if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
+  const std::string name = argv[0];
+  if (flags.batch != flags.file.empty())
+    return Fail(kExitUsage, name + ": give one FILE, or --batch (see racewatch " + name + " --help)");
+  if (flags.batch) return RunBatch(convert);
+  std::string bytes, out;
+  base::Status status = ReadFile(flags.file, &bytes);
+  if (!status.ok()) return Fail(kExitIo, status.message());
+  status = convert(bytes, {}, &out);
+  if (!status.ok()) return Fail(ExitCodeFor(status), name + " " + flags.file + ": " + status.message());
+  out += '\n';
   return WriteOut(out) ? kExitOk : Fail(kExitIo, "standard output: write failed");
 }
 

@@ -1,4 +1,4 @@
-// `--batch` of `parse` and `extract`: file paths on standard input, one JSON line per file on
+// What `parse` and `extract` share: one FILE, or with `--batch` file paths on standard input, one JSON line per file on
 // standard output. One thread, one file in memory at a time; nothing in one file stops the batch.
 #pragma once
 
@@ -7,6 +7,10 @@
 #include <string_view>
 
 #include "base/status.h"
+
+namespace CLI {
+class App;
+}
 
 namespace racewatch::cli {
 
@@ -18,6 +22,18 @@ base::Status ReadFile(const std::string& path, std::string* bytes);
 // "file".
 using FileToJson =
     std::function<base::Status(std::string_view bytes, std::string_view file, std::string* out)>;
+
+// FILE, --batch and --content-type.
+struct FileFlags {
+  std::string file;
+  bool batch = false;
+  std::string content_type;
+};
+// `what` FILE holds: feed, page.
+void AddFileFlags(CLI::App& app, const std::string& what, FileFlags* flags);
+
+// Parses argv, then runs `convert` as the flags say. Returns the exit code; errors are one line on standard error.
+int RunOnFiles(CLI::App& app, int argc, char** argv, const FileFlags& flags, const FileToJson& convert);
 
 // Runs `convert` over the files named on standard input; an error becomes {"file","error"}. Returns
 // the exit code: 0, or kExitIo when standard output fails.

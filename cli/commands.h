@@ -12,9 +12,11 @@ int RunUp(int argc, char** argv);
 int RunIngest(int argc, char** argv);
 int RunTagger(int argc, char** argv);
 int RunFeeds(int argc, char** argv);
+int RunBackfillCommand(int argc, char** argv);
 int RunTrends(int argc, char** argv);
 int RunAlerts(int argc, char** argv);
 int RunWhere(int argc, char** argv);
+int RunTakedown(int argc, char** argv);
 int RunDigest(int argc, char** argv);
 int RunParse(int argc, char** argv);
 int RunExtract(int argc, char** argv);
@@ -33,10 +35,12 @@ int RunConfig(int argc, char** argv);
 inline constexpr auto kCommands = std::to_array<Command>({
     {"up", "Run every role in one process; --demo replays the demo week", RunUp},
     {"ingest", "Fetch feeds and pages, stream articles into Kafka", RunIngest},
-    {"feeds", "List, show and probe feeds", RunFeeds},
+    {"feeds", "List, show, probe and export feeds", RunFeeds},
+    {"backfill", "Read archives of articles into the history", RunBackfillCommand},
     {"trends", "Show the counts of a running store", RunTrends},
     {"alerts", "List, show and follow alerts", RunAlerts},
     {"where", "Show where an article is and what happened to it", RunWhere},
+    {"takedown", "Remove the text of one article everywhere", RunTakedown},
     {"digest", "Print the digests of a running store", RunDigest},
     {"parse", "Read one feed into JSON", RunParse},
     {"extract", "Read the article of one HTML page into JSON", RunExtract},

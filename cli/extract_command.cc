@@ -24,38 +24,17 @@ int RunExtract(int argc, char** argv) {
                "usage: racewatch extract [--url URL] [--content-type T] FILE\n"
                "       racewatch extract --batch [--url URL] [--content-type T]   (file paths on standard input)",
                "racewatch extract");
-  std::string file, url, content_type;
-  bool batch = false;
-  app.add_option("FILE", file, "page to read");
-  app.add_flag("--batch", batch, "read file paths from standard input, print one JSON line for each");
+  FileFlags flags;
+  std::string url;
+  AddFileFlags(app, "page", &flags);
   app.add_option("--url,--base", url, "address of the page: for its relative links, and a date in its path");
-  app.add_option("--content-type", content_type, "HTTP Content-Type the page came with");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    app.exit(help);
-    return kExitOk;
-  } catch (const CLI::ParseError& error) {
-    return Fail(kExitUsage, std::string("extract: ") + error.what());
-  }
-  if (batch != file.empty()) return Fail(kExitUsage, "extract: give one FILE, or --batch (see racewatch extract --help)");
-
-  const auto convert = [&](std::string_view bytes, std::string_view name, std::string* out) {
-    auto page = ingest::ExtractPage(bytes, {.url = url, .content_type = content_type});
+  return RunOnFiles(app, argc, argv, flags, [&](std::string_view bytes, std::string_view name, std::string* out) {
+    const auto page = ingest::ExtractPage(bytes, {.url = url, .content_type = flags.content_type});
     if (!page.ok()) return page.status();
     if (page->text.empty()) RW_RETURN_IF_ERROR(WithoutText(*page));
     ingest::AppendPageJson(*page, name, out);
     return base::Status::Ok();
-  };
-  if (batch) return RunBatch(convert);
-
-  std::string bytes, out;
-  base::Status status = ReadFile(file, &bytes);
-  if (!status.ok()) return Fail(kExitIo, status.message());
-  status = convert(bytes, {}, &out);
-  if (!status.ok()) return Fail(ExitCodeFor(status), "extract " + file + ": " + status.message());
-  out += '\n';
-  return WriteOut(out) ? kExitOk : Fail(kExitIo, "standard output: write failed");
+  });
 }
 
 }  // namespace racewatch::cli

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/http_client.h"
 #include "cli/commands.h"
+#include "cli/feeds_export.h"
 #include "cli/process.h"
 #include "ingest/dates.h"
 #include "ingest/feed/feed_parser.h"
@@ -218,7 +219,7 @@ int Probe(const FeedsFlags& flags) {
 
 int RunFeeds(int argc, char** argv) {
   CLI::App app("Feeds of a running ingest, and what an address holds.\n"
-               "usage: racewatch feeds list|show ID|add URL|remove ID|probe URL [--server HOST:PORT] [--output text|json]",
+               "usage: racewatch feeds list|show ID|add URL|remove ID|probe URL|export [--server HOST:PORT] [--output text|json]",
                "racewatch feeds");
   FeedsFlags flags;
   const auto make = [&](const char* name, const char* what, const char* argument) {
@@ -238,10 +239,15 @@ int RunFeeds(int argc, char** argv) {
   add->add_option("--group", flags.group, "publisher group: us, china, europe or other");
   add->add_option("--language", flags.language, "used when the feed does not say");
   add->add_option("--interval", flags.interval_s, "seconds between fetches in place of the adaptive interval");
+  std::string config;
+  CLI::App* export_command = app.add_subcommand("export", "the feed list as OPML");
+  export_command->add_option("--server", flags.server, "HTTP address of a running `up` or `ingest`; default 127.0.0.1:8470");
+  export_command->add_option("--config", config, "an ingest configuration, in place of a running process");
   probe->add_flag("--allow-private", flags.private_addresses, "connect to private and loopback addresses too");
   app.require_subcommand(1);
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   if (*list) return List(flags);
+  if (*export_command) return ExportFeeds(flags.server, config);
   if (*show) return Show(flags);
   if (*add || *remove) return Change(flags, static_cast<bool>(*add));
   return Probe(flags);
