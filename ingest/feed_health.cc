@@ -46,7 +46,7 @@ void JudgeWorking(const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedSta
     SetHealth(v1::FEED_HEALTH_STALE, "no_new_entries", "nothing new for " + std::to_string(quiet_ms / kDayMs) + " days", state);
   else if (IsOverdue(*state, limits, now_ms))
     SetHealth(v1::FEED_HEALTH_SILENT, "overdue",
-              "nothing new for " + std::to_string(quiet_ms / 60'000) + " min, expected within " +
+              "nothing new for " + std::to_string((now_ms - QuietSinceMs(*state, limits)) / 60'000) + " min, expected within " +
                   std::to_string(static_cast<int64_t>(ExpectedIntervalS(*state, limits)) / 60) + " min",
               state);
   else if (state->validators_lie())

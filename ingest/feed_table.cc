@@ -35,7 +35,7 @@ void AddExpectations(const FeedRow& feed, Json* out) {
   const v1::FeedState& s = feed.state;
   if (const double expected_s = ExpectedIntervalS(s, feed.limits); expected_s > 0) {
     (*out)["expected_interval_s"] = std::round(expected_s);
-    AddTime(out, "silent_from", s.last_new_ms() + static_cast<int64_t>(2000 * expected_s));
+    AddTime(out, "silent_from", QuietSinceMs(s, feed.limits) + static_cast<int64_t>(2000 * expected_s));
   }
   if (const auto volume = ExpectedVolume(s)) {
     double week = 0;

@@ -114,6 +114,9 @@ std::optional<WeekVolume> ExpectedVolume(const v1::FeedState& state) {
 
 void LearnNewsGap(const FetchYield& yield, base::UnixMs now_ms, v1::FeedState* state) {
   if (yield.new_entries == 0) return;
+  const auto& dates = state->last_new_ms() == 0 ? yield.published : yield.new_times;
+  for (const base::UnixMs time : dates)
+    if (time <= now_ms) state->set_last_entry_ms(std::max(state->last_entry_ms(), time));
   if (state->last_new_ms() == 0) {
     const auto spread = SpreadOf(yield.published, now_ms);
     state->set_news_gap_s(spread ? spread->mean : 0);
@@ -141,26 +144,32 @@ double ExpectedIntervalS(const v1::FeedState& state, const IntervalLimits& limit
   return std::max({state.news_gap_s() + 3 * state.news_deviation_s(), polls, hints});
 }
 
-double OwnQuietS(const v1::FeedState& state, base::UnixMs now_ms) {
-  if (state.last_new_ms() == 0 || now_ms <= state.last_new_ms()) return 0;
-  const double quiet_s = static_cast<double>(now_ms - state.last_new_ms()) / 1000;
+base::UnixMs QuietSinceMs(const v1::FeedState& state, const IntervalLimits& limits) {
+  if (state.last_entry_ms() <= 0) return state.last_new_ms();
+  // A feed that dates its entries days back is not silent because of that.
+  const auto expected_ms = static_cast<int64_t>(1000 * ExpectedIntervalS(state, limits));
+  return std::clamp(state.last_entry_ms(), state.last_new_ms() - expected_ms, state.last_new_ms());
+}
+
+double OwnTimeS(const v1::FeedState& state, base::UnixMs since_ms, base::UnixMs now_ms) {
+  if (since_ms <= 0 || now_ms <= since_ms) return 0;
+  const double time_s = static_cast<double>(now_ms - since_ms) / 1000;
   const auto volume = ExpectedVolume(state);
-  if (!volume) return quiet_s;
-  double week = 0, missed = 0;
+  if (!volume || now_ms - since_ms >= kWeekHours * kHourMs) return time_s;
+  double week = 0, due = 0;
   for (const double entries : *volume) week += entries;
-  if (week <= 0) return quiet_s;
-  if (now_ms - state.last_new_ms() >= kWeekHours * kHourMs) return quiet_s;
-  for (base::UnixMs at = state.last_new_ms(); at < now_ms;) {
+  if (week <= 0) return time_s;
+  for (base::UnixMs at = since_ms; at < now_ms;) {
     const base::UnixMs end = std::min(now_ms, (at / kHourMs + 1) * kHourMs);
-    missed += (*volume)[SlotOf(at / kHourMs)] * static_cast<double>(end - at) / kHourMs;
+    due += (*volume)[SlotOf(at / kHourMs)] * static_cast<double>(end - at) / kHourMs;
     at = end;
   }
-  return missed / (week / kWeekHours) * 3600;
+  return due / (week / kWeekHours) * 3600;
 }
 
 bool IsOverdue(const v1::FeedState& state, const IntervalLimits& limits, base::UnixMs now_ms) {
   const double expected_s = ExpectedIntervalS(state, limits);
-  return expected_s > 0 && OwnQuietS(state, now_ms) >= 2 * expected_s;
+  return expected_s > 0 && OwnTimeS(state, QuietSinceMs(state, limits), now_ms) >= 2 * expected_s;
 }
 
 void LearnPageYield(bool has_text, v1::FeedState* state) {

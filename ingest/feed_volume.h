@@ -32,8 +32,12 @@ void LearnNewsGap(const FetchYield& yield, base::UnixMs now_ms, v1::FeedState* s
 // polls can see. 0 while unknown.
 double ExpectedIntervalS(const v1::FeedState& state, const IntervalLimits& limits);
 
-// Seconds since the last news in the feed's own time: hours in which it never publishes stand still.
-double OwnQuietS(const v1::FeedState& state, base::UnixMs now_ms);
+// Since when nothing has come: the date of the newest entry where the feed's dates can be believed, else the fetch that
+// brought it.
+base::UnixMs QuietSinceMs(const v1::FeedState& state, const IntervalLimits& limits);
+
+// Seconds from `since_ms` on in the feed's own time: hours in which it never publishes stand still.
+double OwnTimeS(const v1::FeedState& state, base::UnixMs since_ms, base::UnixMs now_ms);
 
 // Two expected intervals have passed without news.
 bool IsOverdue(const v1::FeedState& state, const IntervalLimits& limits, base::UnixMs now_ms);

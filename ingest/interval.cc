@@ -73,7 +73,7 @@ base::UnixMs NextAfterSuccess(const CacheHints& hints, const IntervalLimits& lim
   }
   int64_t wait_s = std::max(static_cast<int64_t>(state->interval_s()), limits.min_s);
   state->set_interval_reason(wait_s <= limits.min_s ? "minimum" : "adaptive");
-  const auto overdue_s = static_cast<int64_t>(2 * ExpectedIntervalS(*state, limits)) + 1 - (now_ms - state->last_new_ms()) / 1000;
+  const auto overdue_s = static_cast<int64_t>(2 * ExpectedIntervalS(*state, limits)) + 1 - (now_ms - QuietSinceMs(*state, limits)) / 1000;
   if (state->news_gap_s() > 0 && overdue_s > 0 && overdue_s < wait_s + wait_s / 10) {
     wait_s = std::max(overdue_s, limits.min_s);
     state->set_interval_reason("overdue");

@@ -68,9 +68,22 @@ TEST(OverdueTest, ARegularFeedIsOverdueAfterTwoOfItsIntervals) {
   for (int i = 0; i < 10; ++i) first.published.push_back(kMonday - i * kHour);
   LearnNewsGap(first, kMonday, &state);
   state.set_last_new_ms(kMonday);
+  EXPECT_EQ(state.last_entry_ms(), kMonday);
   EXPECT_EQ(ExpectedIntervalS(state, {}), 3600);
   EXPECT_FALSE(IsOverdue(state, {}, kMonday + 2 * kHour - 1));
   EXPECT_TRUE(IsOverdue(state, {}, kMonday + 2 * kHour));
+}
+
+TEST(OverdueTest, DatesCountUnlessTheyLieFarBack) {
+  v1::FeedState state;
+  state.set_news_gap_s(3600);
+  state.set_last_new_ms(kMonday);
+  state.set_last_entry_ms(kMonday - kHour / 2);
+  EXPECT_EQ(QuietSinceMs(state, {}), kMonday - kHour / 2);
+  state.set_last_entry_ms(kMonday - 9 * kDay);
+  EXPECT_EQ(QuietSinceMs(state, {}), kMonday - kHour);
+  state.set_last_entry_ms(0);
+  EXPECT_EQ(QuietSinceMs(state, {}), kMonday);
 }
 
 TEST(OverdueTest, AnIrregularFeedGetsMoreTime) {
@@ -95,7 +108,7 @@ TEST(OverdueTest, AWeekendIsNoSilenceForAnOfficeFeed) {
   const base::UnixMs friday = state.last_new_ms();  // 15 o'clock
   EXPECT_FALSE(IsOverdue(state, {}, friday + 2 * kDay));
   EXPECT_FALSE(IsOverdue(state, {}, friday + 2 * kDay + 17 * kHour));  // Monday, 8 o'clock
-  EXPECT_EQ(OwnQuietS(state, friday + 2 * kDay + 17 * kHour), OwnQuietS(state, friday + kHour));  // the weekend stood still
+  EXPECT_EQ(OwnTimeS(state, friday, friday + 2 * kDay + 17 * kHour), OwnTimeS(state, friday, friday + kHour));  // the weekend stood still
   EXPECT_TRUE(IsOverdue(state, {}, friday + 5 * kDay));  // Wednesday
 }
 
