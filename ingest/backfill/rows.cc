@@ -161,6 +161,7 @@ class CsvArchive final : public RowArchive {
     if (options.header) {
       RW_ASSIGN_OR_RETURN(const bool any, records_.Next(&header));
       if (!any) return {};  // an empty file has no articles
+      if (!header.error.empty()) return base::InvalidArgument(file + ":" + std::to_string(header.line) + ": no header: " + header.error);
       if (header.fields[0].starts_with("\xEF\xBB\xBF")) header.fields[0].erase(0, 3);
       width_ = header.fields.size();
     }

@@ -117,6 +117,8 @@ TEST_F(ArchiveTest, ColumnsMayBeGivenByNumber) {
   EXPECT_EQ(items[0].entry.title, "One \"quoted");
   Read(Write("b.csv", "x,y\n1,2\n"));
   EXPECT_THAT(end_.message(), HasSubstr("no column for title or text"));
+  Read(Write("d.csv", "\"title\n1,2\n"));
+  EXPECT_THAT(end_.message(), HasSubstr("d.csv:1: no header: a quote is never closed"));
   options.header = true;
   options.fields = {{"title", "Headline"}};
   Read(Write("c.csv", "x,y\n1,2\n"), options);
