@@ -1,4 +1,5 @@
-// `racewatch alerts`: list, show and follow the alerts of a running store, one JSON object per line.
+// `racewatch alerts`: list, show and follow the alerts of a running store, and try a rule on its history; one JSON object
+// per line.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/process.h"
 #include "cli/store_client.h"
+#include "store/alert/rule_config.h"
 
 namespace racewatch::cli {
 namespace {
@@ -21,6 +23,9 @@ struct AlertFlags {
   std::string id;
   bool open_only = false;
   bool from_start = false;
+  std::string file;
+  std::string from;
+  std::string to;
 };
 
 int Failed(const base::Status& status) { return Fail(ExitCodeFor(status), "alerts: " + status.message()); }
@@ -85,10 +90,42 @@ int Tail(const AlertFlags& flags) {
   }
 }
 
+// The rule to try: the one of that name, or the only one of the file.
+base::Result<v1::RuleConfig> ReadRule(const AlertFlags& flags) {
+  v1::StoreConfig config;
+  RW_RETURN_IF_ERROR(base::LoadConfig(flags.file, &config));
+  const std::vector<v1::RuleConfig> rules(config.rules().begin(), config.rules().end());
+  base::Problems problems;
+  store::ValidateRules("rules", rules, &problems);
+  RW_RETURN_IF_ERROR(problems.ToStatus(flags.file));
+  if (flags.rule.empty() && rules.size() == 1) return rules.front();
+  for (const v1::RuleConfig& rule : rules)
+    if (rule.name() == flags.rule) return rule;
+  return base::InvalidArgument(flags.file + ": " + (flags.rule.empty() ? std::to_string(rules.size()) + " rules; choose one with --rule"
+                                                                         : "no rule '" + flags.rule + "'"));
+}
+
+int TestRule(const AlertFlags& flags) {
+  const auto rule = ReadRule(flags);
+  if (!rule.ok()) return Fail(rule.status().code() == base::Code::kNotFound ? kExitIo : kExitConfig, "alerts test-rule: " + rule.status().message());
+  Json request{{"rule", base::PrintConfig(*rule)}};
+  if (!flags.from.empty()) request["from"] = flags.from;
+  if (!flags.to.empty()) request["to"] = flags.to;
+  const auto lines = TellStore(flags.server, "alerts/test", request.dump());
+  if (!lines.ok()) return Failed(lines.status());
+  std::fputs(lines->c_str(), stdout);
+  size_t opened = 0;
+  std::istringstream in(*lines);
+  for (std::string line; std::getline(in, line);)
+    if (const Json alert = Json::parse(line, nullptr, false); alert.is_object()) opened += alert.value("state", "") == "open";
+  std::fprintf(stderr, "rule %s: %zu opened\n", rule->name().c_str(), opened);
+  return kExitOk;
+}
+
 }  // namespace
 
 int RunAlerts(int argc, char** argv) {
-  CLI::App app("Lists, shows and follows alerts.\nusage: racewatch alerts list|show|tail", "racewatch alerts");
+  CLI::App app("Lists, shows and follows alerts; tries rules.\nusage: racewatch alerts list|show|tail|test-rule", "racewatch alerts");
   AlertFlags flags;
   app.require_subcommand(1);
   app.add_option("--server", flags.server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
@@ -101,7 +138,13 @@ int RunAlerts(int argc, char** argv) {
   auto* tail = app.add_subcommand("tail", "Alerts as they open, change and close");
   tail->add_option("--rule", flags.rule, "Name of a rule");
   tail->add_flag("--all", flags.from_start, "Begin with everything kept");
+  auto* test = app.add_subcommand("test-rule", "What a rule would have sent, on the history of a running store");
+  test->add_option("file", flags.file, "Store configuration that holds the rule: rules { … }")->required();
+  test->add_option("--rule", flags.rule, "Name of the rule, if the file has several");
+  test->add_option("--from", flags.from, "RFC 3339; default 7 days before --to, at most 31");
+  test->add_option("--to", flags.to, "RFC 3339; default now");
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
+  if (test->parsed()) return TestRule(flags);
   if (list->parsed()) return List(flags);
   if (show->parsed()) return Show(flags);
   return Tail(flags);

@@ -1,10 +1,12 @@
-// `racewatch store`: tagged articles from Kafka to exact trends, API and alerts, as a process of its own.
+// `racewatch store`: tagged articles from Kafka to exact trends, API and alerts, as a process of its own. SIGHUP reads
+// rules, subscribers and silences again.
 #include <CLI/CLI.hpp>
 
 #include "base/grpc_server.h"
 #include "cli/bus.h"
 #include "cli/commands.h"
 #include "cli/process.h"
+#include "cli/store_reload.h"
 #include "store/store_role.h"
 
 namespace racewatch::cli {
@@ -50,7 +52,10 @@ int RunStore(int argc, char** argv) {
   process.Add(source_closer);
   process.Add(server);
   process.Add(role);
-  return process.Run();
+  return process.Run([&] {
+    v1::StoreConfig next;
+    if (LoadConfigFlag(flags, &next) < 0) ReloadStore(next, role, process.log());
+  });
 }
 
 }  // namespace racewatch::cli

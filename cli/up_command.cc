@@ -17,6 +17,7 @@
 #include "cli/demo_server.h"
 #include "cli/demo_week.h"
 #include "cli/process.h"
+#include "cli/store_reload.h"
 #include "ingest/ingest_role.h"
 #include "store/store_role.h"
 
@@ -209,7 +210,11 @@ int RunLive(const UpFlags& flags, const v1::UpConfig& config) {
     const std::string why = pipeline.store->NotReady();
     return why.empty() ? pipeline.tagger->NotReady() : why;
   });
-  return process.Run([&pipeline] { (void)pipeline.classifier.Reload(); });
+  return process.Run([&] {
+    (void)pipeline.classifier.Reload();
+    v1::UpConfig next;
+    if (LoadConfigFlag(flags.role, &next) < 0) ReloadStore(next.store(), *pipeline.store, process.log());
+  });
 }
 
 int RunDemo(const UpFlags& flags, v1::UpConfig config) {

@@ -27,7 +27,7 @@ constexpr size_t kInFlightMax = 256;
 
 struct AlertStep::Impl {
   Engine& engine;
-  const std::vector<v1::RuleConfig> rules;
+  std::vector<v1::RuleConfig> rules;
   std::unique_ptr<AlertEngine> alerts;
   uint64_t sequence = 0;
 
@@ -57,6 +57,11 @@ base::Status AlertStep::Restore() {
   return {};
 }
 
+void AlertStep::SetRules(std::vector<v1::RuleConfig> rules) {
+  impl_->rules = std::move(rules);
+  if (impl_->alerts) impl_->alerts->SetRules(impl_->rules);
+}
+
 bool AlertStep::Due(base::UnixMs watermark) const {
   const auto next = impl_->NextStep(watermark);
   return next.ok() && *next > 0 && *next <= watermark;
@@ -69,7 +74,7 @@ base::Result<AlertStep::Done> AlertStep::Run(base::UnixMs watermark, base::UnixM
   if (step == 0 || step > watermark) return done;
   Batch batch;
   for (size_t i = 0; i < steps_max && step <= watermark; ++i, step += kSlotMs) {
-    const StoreSeriesView view(impl_->engine, now);
+    const StoreSeriesView view(impl_->engine, step);
     const std::vector<v1::Alert> alerts = impl_->alerts->Step(step, now, view);
     RW_RETURN_IF_ERROR(view.status());
     for (const v1::Alert& alert : alerts) {

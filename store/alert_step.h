@@ -33,8 +33,12 @@ class AlertStep {
     size_t opened = 0;
     bool more = false;  // steps are left: call again
   };
-  // Decides at most `steps_max` steps that end at or before `watermark`, in one transaction.
+  // Decides at most `steps_max` steps that end at or before `watermark`, in one transaction. A step sees the world as of
+  // its end, so it is decided alike whenever it is decided; `now` serves only the rule that old steps pass in silence.
   base::Result<Done> Run(base::UnixMs watermark, base::UnixMs now, size_t steps_max, const Claim& leader);
+
+  // Other rules from the next step on; what is open stays so.
+  void SetRules(std::vector<v1::RuleConfig> rules);
 
   // True when a step that ends at or before `watermark` is still to be decided.
   bool Due(base::UnixMs watermark) const;

@@ -69,6 +69,7 @@ base::Result<StoryWork> StoryWork::Decode(std::string_view bytes) {
 }
 
 struct Applier::Parsed {
+  size_t record = 0;  // index into the batch
   v1::TaggedArticle* message = nullptr;
   Sighting sighting;
   std::string id;  // bytes
@@ -162,6 +163,7 @@ base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, b
       continue;
     }
     Parsed p;
+    p.record = i;
     p.message = google::protobuf::Arena::CreateMessage<v1::TaggedArticle>(&arena);
     auto sighting = ReadSighting(records[i], p.message);
     if (!sighting.ok()) {
@@ -180,6 +182,8 @@ base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, b
   for (Parsed& p : parsed) {
     // A source may not move the store's time past the clock.
     progress_.stream_ms = std::max(progress_.stream_ms, std::min(p.sighting.fetched_at_ms, now_ms));
+    base::UnixMs& newest = out.newest[{records[p.record].topic, records[p.record].partition}];
+    newest = std::max(newest, std::min(p.sighting.fetched_at_ms, now_ms));
     ApplyOne(&p, now_ms, batch, &out);
   }
   for (const auto& [id, known] : known_)

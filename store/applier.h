@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -55,6 +56,7 @@ struct Applied {
   uint64_t tombstones = 0;          // records without a value: nothing to count
   uint64_t foreign_generation = 0;  // re-tags: never touch the active counts
   std::unordered_map<Outcome, uint64_t> outcomes;  // everything but kStored
+  std::map<base::TopicPartition, base::UnixMs> newest;  // latest first fetch read; never past the clock
 };
 
 struct ApplierOptions {

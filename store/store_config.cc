@@ -5,6 +5,7 @@
 #include "base/config.h"
 #include "racewatch/v1/config.pb.h"
 #include "store/alert/rule_config.h"
+#include "store/webhook/subscriber_config.h"
 
 namespace racewatch::store {
 
@@ -17,6 +18,7 @@ v1::StoreConfig WithDefaults(v1::StoreConfig config) {
   if (config.late_days_max() == 0) config.set_late_days_max(90);
   if (config.story_window_articles() == 0) config.set_story_window_articles(200'000);
   if (config.watermark_s() == 0) config.set_watermark_s(600);
+  if (config.idle_s() == 0) config.set_idle_s(3600);
   if (!config.has_page()) config.set_page(true);
   if (config.memtable_bytes() == 0) config.set_memtable_bytes(64u << 20);
   if (config.cache_bytes() == 0) config.set_cache_bytes(64u << 20);
@@ -34,9 +36,11 @@ void ValidateStoreConfig(const v1::StoreConfig& given, base::Problems* problems)
   base::CheckRange("late_days_max", config.late_days_max(), 1, 3660, problems);
   base::CheckRange("story_window_articles", config.story_window_articles(), 100, 10'000'000, problems);
   base::CheckRange("watermark_s", config.watermark_s(), 1, 86'400, problems);
+  base::CheckRange("idle_s", config.idle_s(), 1, 86'400, problems);
   base::CheckRange("memtable_bytes", static_cast<double>(config.memtable_bytes()), 1 << 20, 16e9, problems);
   base::CheckRange("cache_bytes", static_cast<double>(config.cache_bytes()), 1 << 20, 64e9, problems);
   ValidateRules("rules", {config.rules().begin(), config.rules().end()}, problems);
+  ValidateSubscribers(config, problems);
 }
 
 }  // namespace racewatch::store

@@ -18,6 +18,8 @@
 #include "store/retention.h"
 #include "store/store_metrics.h"
 #include "store/story_step.h"
+#include "store/watermark.h"
+#include "store/webhook/webhooks.h"
 
 namespace racewatch::store {
 namespace {
@@ -29,6 +31,7 @@ constexpr size_t kAlertStepsMax = 36;
 constexpr size_t kRetentionArticlesMax = 500;
 constexpr milliseconds kBackOff{200};
 constexpr milliseconds kFlushWait{1000};
+constexpr milliseconds kWebhookWait{10};
 
 }  // namespace
 
@@ -36,7 +39,6 @@ struct StoreLoop::Impl {
   Impl(const v1::StoreConfig& c, Engine& e, base::Source& s, base::Sink& k, base::Clock& t, prometheus::Registry& registry,
        base::Log& l, Changes& ch)
       : batch_records_max(c.batch_records_max()),
-        watermark_ms(int64_t{c.watermark_s()} * 1000),
         retention{.late_days_max = c.late_days_max(), .hour_windows_days = c.hour_windows_days()},
         engine(e), source(s), sink(k), clock(t), log(l), changes(ch),
         applier(e, {.late_days_max = c.late_days_max()}),
@@ -44,10 +46,13 @@ struct StoreLoop::Impl {
         alerts(e, {c.rules().begin(), c.rules().end()}),
         outbox(e, k, t, l),
         texts(e, k, c.text_days()),
-        metrics(registry) {}
+        metrics(registry),
+        watermark({.lateness_ms = int64_t{c.watermark_s()} * 1000, .idle_ms = int64_t{c.idle_s()} * 1000}),
+        webhooks(e, t, registry, l) {
+    webhooks.Configure({c.subscribers().begin(), c.subscribers().end()}, {c.silences().begin(), c.silences().end()});
+  }
 
   const size_t batch_records_max;
-  const int64_t watermark_ms;
   const RetentionOptions retention;
   Engine& engine;
   base::Source& source;
@@ -61,15 +66,16 @@ struct StoreLoop::Impl {
   Outbox outbox;
   TextRetention texts;
   StoreMetrics metrics;
+  Watermark watermark;
+  Webhooks webhooks;
 
   Claim leader;
   std::string cluster_id;
   std::map<base::TopicPartition, Claim> claims;
-  std::map<base::TopicPartition, base::UnixMs> newest;  // latest first fetch read, per partition
-  base::UnixMs settled_ms = 0;  // everything known at this moment of the clock is counted and in stories
   std::condition_variable_any waiting;
   std::mutex waiting_mutex;
-  mutable std::mutex mutex;  // counts, not_ready
+  mutable std::mutex mutex;  // counts, not_ready, reload
+  std::optional<v1::StoreConfig> reload;
   LoopCounts counts;
   std::string not_ready = "starting";
 
@@ -90,6 +96,8 @@ struct StoreLoop::Impl {
   base::Result<StoryStep::Done> RunStories();
   base::Result<bool> RunAlerts(base::UnixMs now);
   base::Result<bool> RunOutbox();
+  base::Result<bool> RunWebhooks(milliseconds wait);
+  base::Status TakeReload();
   void Settle(base::UnixMs now);
 };
 
@@ -173,8 +181,7 @@ base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records
   metrics.store.Duration(std::chrono::steady_clock::now() - begun);
   stories.Added();
   Count(records, applied);
-  for (const auto& [where, offset] : next)
-    newest[where] = std::max(newest[where], std::min(applier.progress().stream_ms, clock.NowMs()));
+  for (const auto& [where, fetched_at] : applied.newest) watermark.Read(where, fetched_at);
   changes.Notify();
   // Our own positions decide; the bus keeps a copy for those who look at a group's lag.
   if (const base::Status status = source.Commit(positions); !status.ok()) metrics.store.Error("position_not_copied");
@@ -239,11 +246,8 @@ base::Result<StoryStep::Done> StoreLoop::Impl::RunStories() {
   return *done;
 }
 
-// Runs when the clock has moved on from the moment everything was settled: what came in at that moment is counted,
-// and what comes later is not yet. So the steps see the same articles in every run of the demo.
 base::Result<bool> StoreLoop::Impl::RunAlerts(base::UnixMs now) {
-  if (settled_ms == 0 || settled_ms >= now) return false;
-  const auto done = alerts.Run(settled_ms - watermark_ms, now, kAlertStepsMax, leader);
+  const auto done = alerts.Run(watermark.At(now), now, kAlertStepsMax, leader);
   if (!done.ok()) {
     if (!done.status().retryable()) return done.status();
     RW_RETURN_IF_ERROR(alerts.Restore());
@@ -266,16 +270,35 @@ base::Result<bool> StoreLoop::Impl::RunOutbox() {
   return sent > 0;
 }
 
-// With everything read, the moment before the poll is settled. While records wait, only what the slowest partition
-// that still has some has reached; partitions without any do not hold it back.
-void StoreLoop::Impl::Settle(base::UnixMs now) {
-  base::UnixMs reached = now;
-  for (const auto& [where, lag] : source.Lag()) {
-    metrics.Lag(where, lag, newest.contains(where) ? (now - newest[where]) / 1000.0 : 0);
-    if (lag && *lag == 0) continue;  // unknown, as at the start over Kafka, is not caught up
-    reached = std::min(reached, newest.contains(where) ? newest[where] : 0);
+// True while a request is in flight.
+base::Result<bool> StoreLoop::Impl::RunWebhooks(milliseconds wait) {
+  const base::Status status = webhooks.Run(leader, wait);
+  if (!status.ok() && !status.retryable()) return status;
+  if (!status.ok()) RW_RETURN_IF_ERROR(webhooks.Restore());
+  return webhooks.busy();
+}
+
+base::Status StoreLoop::Impl::TakeReload() {
+  std::optional<v1::StoreConfig> config;
+  {
+    const std::scoped_lock lock(mutex);
+    config.swap(reload);
   }
-  settled_ms = std::max(settled_ms, reached);
+  if (!config) return {};
+  alerts.SetRules({config->rules().begin(), config->rules().end()});
+  webhooks.Configure({config->subscribers().begin(), config->subscribers().end()}, {config->silences().begin(), config->silences().end()});
+  log.Info("rules_reloaded", {{"rules", config->rules_size()}, {"subscribers", config->subscribers_size()}, {"silences", config->silences_size()}});
+  return webhooks.Restore();
+}
+
+void StoreLoop::Impl::Settle(base::UnixMs now) {
+  const auto lag = source.Lag();
+  for (const auto& [where, messages] : lag) {
+    const base::UnixMs newest = watermark.newest(where);
+    metrics.Lag(where, messages, newest > 0 ? (now - newest) / 1000.0 : 0);
+  }
+  watermark.Settle(now, lag);
+  metrics.Watermark(watermark.latest());
 }
 
 StoreLoop::StoreLoop(const v1::StoreConfig& config, Engine& engine, base::Source& source, base::Sink& sink, base::Clock& clock,
@@ -289,7 +312,13 @@ base::Status StoreLoop::Restore() {
   RW_RETURN_IF_ERROR(impl_->applier.Reload());
   RW_RETURN_IF_ERROR(impl_->stories.Restore());
   RW_RETURN_IF_ERROR(impl_->alerts.Restore());
+  RW_RETURN_IF_ERROR(impl_->webhooks.Restore());
   return impl_->outbox.Restore();
+}
+
+void StoreLoop::Reload(const v1::StoreConfig& config) {
+  const std::scoped_lock lock(impl_->mutex);
+  impl_->reload = config;
 }
 
 base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std::stop_token& stop) {
@@ -299,6 +328,7 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
     RW_RETURN_IF_ERROR(impl.LearnCluster(stop));
     if (stop.stop_requested()) return progress;
   }
+  RW_RETURN_IF_ERROR(impl.TakeReload());
   const base::UnixMs before = impl.clock.NowMs();
   auto records = impl.source.Poll({.records_max = impl.batch_records_max}, wait);
   if (!records.ok()) {
@@ -313,6 +343,7 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   else RW_RETURN_IF_ERROR(impl.ApplyAll(*records, stop));
   RW_ASSIGN_OR_RETURN(const StoryStep::Done stories, impl.RunStories());
   RW_ASSIGN_OR_RETURN(const bool sent, impl.RunOutbox());
+  RW_ASSIGN_OR_RETURN(const bool calling, impl.RunWebhooks(records->empty() ? kWebhookWait : milliseconds(0)));
   bool removed = false;
   if (!stories.more) {
     const auto retention = RunRetention(impl.engine, impl.retention, impl.leader, kRetentionArticlesMax,
@@ -324,11 +355,11 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   if (!stories.more && !removed) {
     RW_ASSIGN_OR_RETURN(removed, impl.texts.Run(impl.applier.progress().stream_ms));
   }
-  progress.worked = steps_left || !records->empty() || stories.stories > 0 || stories.more || sent || removed;
+  progress.worked = steps_left || !records->empty() || stories.stories > 0 || stories.more || sent || calling || removed;
   impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes());
   if (!stories.more && !steps_left) impl.Settle(before);
   const base::UnixMs now = impl.clock.NowMs();
-  progress.idle = !progress.worked && impl.outbox.empty() && impl.settled_ms >= now;
+  progress.idle = !progress.worked && impl.outbox.empty() && impl.watermark.settled() >= now;
   return progress;
 }
 

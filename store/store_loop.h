@@ -1,6 +1,6 @@
 // One round of the store's work, without threads: StoreRole calls Round again and again, tests call it by hand.
 // Order within a round: poll; alert steps for the moment at which everything before was settled; the polled records
-// in one transaction (dead letters delivered first); a piece of the story queue; the outbox; retention. Errors that
+// in one transaction (dead letters delivered first); a piece of the story queue; the outbox and webhooks; retention. Errors that
 // Round returns end the role; what may pass (bus or disk away) is waited for with back-off until `stop`.
 #pragma once
 
@@ -46,6 +46,9 @@ class StoreLoop {
 
   // Loads what former lives left. Before the first Round.
   base::Status Restore();
+
+  // Takes over rules, subscribers and silences of a valid, complete configuration with the next Round. Any thread.
+  void Reload(const v1::StoreConfig& config);
 
   struct Progress {
     bool worked = false;  // something was read, counted, decided or sent

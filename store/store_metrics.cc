@@ -24,7 +24,8 @@ struct StoreMetrics::Impl {
         gaps(base::MakeGauge(r, "racewatch_store_gaps", "Resume positions that lay outside the log.")),
         replaced(base::MakeCounter(r, "racewatch_store_log_replaced_total", "Starts that met another log than before and read it from its start.")),
         articles(base::MakeGauge(r, "racewatch_store_story_window_articles", "Articles in the window of the story index.")),
-        bytes(base::MakeGauge(r, "racewatch_store_story_window_bytes", "Memory of the story index.")) {}
+        bytes(base::MakeGauge(r, "racewatch_store_story_window_bytes", "Memory of the story index.")),
+        watermark(base::MakeGauge(r, "racewatch_alert_watermark_timestamp_seconds", "Event time up to which alert steps are decided.")) {}
 
   prometheus::Registry& registry;
   prometheus::Family<prometheus::Gauge>& lag;
@@ -33,6 +34,7 @@ struct StoreMetrics::Impl {
   prometheus::Counter& replaced;
   prometheus::Gauge& articles;
   prometheus::Gauge& bytes;
+  prometheus::Gauge& watermark;
   std::map<base::TopicPartition, prometheus::Gauge*> lags;
   std::map<std::string, std::map<int32_t, double>> seconds;  // topic → partition
   std::map<std::string, prometheus::Counter*, std::less<>> dead;
@@ -67,6 +69,8 @@ void StoreMetrics::DeadLettered(std::string_view reason) {
                                                                      {{"reason", std::string(reason)}})).first;
   at->second->Increment();
 }
+
+void StoreMetrics::Watermark(int64_t unix_ms) { impl_->watermark.Set(static_cast<double>(unix_ms) / 1000); }
 
 void StoreMetrics::LogReplaced() { impl_->replaced.Increment(); }
 

@@ -24,6 +24,8 @@ class StoreMetrics {
   void Lag(const base::TopicPartition& where, std::optional<int64_t> messages, double seconds);
   void DeadLettered(std::string_view reason);
   void LogReplaced();
+  // Up to which moment of event time alert steps are decided; 0: not known yet.
+  void Watermark(int64_t unix_ms);
   void Beat(int64_t gaps, size_t index_articles, size_t index_bytes);
 
  private:

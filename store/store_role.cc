@@ -17,6 +17,7 @@
 #include "store/http_params.h"
 #include "store/query.h"
 #include "store/redaction.h"
+#include "store/rule_trial.h"
 #include "store/rocksdb_engine.h"
 #include "store/store_loop.h"
 #include "store/store_service.h"
@@ -39,6 +40,9 @@ struct StoreRole::Impl {
       : config(c), sink(s), clock(t), registry(r), log(l), state_dir(std::move(dir)),
         api(http, changes, c.page()), server(changes), trends(std::make_shared<TrendCollectable>(t)) {
     http.ExportMetrics(trends);
+    http.Handle("POST", "/api/v1/alerts/test", [this](const base::HttpRequest& request) {
+      return AnswerTrial(served, request, clock.NowMs());
+    });
   }
 
   const v1::StoreConfig config;
@@ -56,6 +60,7 @@ struct StoreRole::Impl {
   HttpApi api;
   StoreServer server;
   std::shared_ptr<TrendCollectable> trends;
+  std::atomic<const Engine*> served = nullptr;  // for trials of rules
 
   // Idle asks for a round that begins after the question.
   mutable std::mutex idle_mutex;
@@ -120,6 +125,7 @@ StoreRole::~StoreRole() {
   impl_->api.Serve(nullptr, nullptr);
   impl_->server.Serve(nullptr);
   impl_->trends->Serve(nullptr);
+  impl_->served = nullptr;
 }
 
 std::vector<std::string> StoreRole::Topics() {
@@ -127,6 +133,9 @@ std::vector<std::string> StoreRole::Topics() {
 }
 void StoreRole::SetSource(base::Source& source) { impl_->source = &source; }
 void StoreRole::OnFatal(std::function<void(base::Status)> on_fatal) { impl_->on_fatal = std::move(on_fatal); }
+void StoreRole::Reload(const v1::StoreConfig& config) {
+  if (impl_->loop) impl_->loop->Reload(WithDefaults(config));
+}
 grpc::Service& StoreRole::service() { return impl_->server.service(); }
 
 base::Status StoreRole::Start() {
@@ -142,6 +151,7 @@ base::Status StoreRole::Start() {
   impl.api.Serve(impl.query.get(), impl.engine.get());
   impl.server.Serve(impl.query.get());
   impl.trends->Serve(impl.engine.get());
+  impl.served = impl.engine.get();
   impl.running = true;
   impl.thread = std::jthread([this](const std::stop_token& stop) { impl_->Run(stop); });
   return {};

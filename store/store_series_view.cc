@@ -105,17 +105,21 @@ std::vector<HourCounts> StoreSeriesView::Hours(const WatchedSeries& series, base
   const auto first = static_cast<uint32_t>(from / kMsPerHour), last = static_cast<uint32_t>(to / kMsPerHour);
   std::vector<HourCounts> out(last - first);
   const SeriesId id = SeriesOfWatched(series);
-  if (id == kSeriesCount) return out;
-  const auto points = ReadPoints(view_, WindowKind::kHour, kAllSlice, {id}, first, last, now_);
-  if (!points.ok()) {
-    status_ = points.status();
-    return out;
+  const auto [at, is_new] = hours_.try_emplace({first, last});
+  if (is_new) {
+    // One reading of the rows serves every series that a rule may watch.
+    std::vector<SeriesId> watchable = DefaultSeries();
+    watchable.push_back(kRelevantSeries);
+    auto points = ReadPoints(view_, WindowKind::kHour, kAllSlice, watchable, first, last, now_);
+    if (!points.ok()) {
+      status_ = points.status();
+      return out;
+    }
+    for (size_t i = 0; i < watchable.size(); ++i)
+      for (const Point& point : (*points)[i]) at->second[watchable[i]].push_back({point.articles, point.stories, point.coverage});
   }
-  for (size_t i = 0; i < out.size(); ++i) {
-    const Point& point = points->front()[i];
-    out[i] = {point.articles, point.stories, point.coverage};
-  }
-  return out;
+  const auto found = at->second.find(id);
+  return found == at->second.end() ? out : found->second;
 }
 
 double StoreSeriesView::Coverage(base::UnixMs from, base::UnixMs to) const {

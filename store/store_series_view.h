@@ -44,6 +44,7 @@ class StoreSeriesView final : public SeriesView {
   const View& view_;
   const base::UnixMs now_;
   mutable std::map<std::pair<base::UnixMs, base::UnixMs>, std::vector<Entry>> windows_;
+  mutable std::map<std::pair<uint32_t, uint32_t>, std::map<SeriesId, std::vector<HourCounts>>> hours_;
   mutable base::Status status_;
 };
 

@@ -12,7 +12,7 @@
 #include "racewatch/v1/alert.pb.h"
 #include "racewatch/v1/config.pb.h"
 #include "store/alert/alert_state.h"
-#include "store/alert/burst.h"
+#include "store/alert/judge.h"
 #include "store/alert/rule_config.h"
 
 namespace racewatch::store {
@@ -21,7 +21,7 @@ namespace {
 constexpr uint32_t kCalmSteps = 3;             // half an hour at the closing level closes
 constexpr double kGrowth = 2;                  // an open alert is updated when its count doubled …
 constexpr int64_t kGrowthPauseMs = kHourMs;    // … but not more often than this
-constexpr int64_t kRecoveryMs = 2 * kHourMs;   // coverage must have held this long before a window
+constexpr int64_t kDeadmanLookBackMs = 168 * kHourMs;
 
 google::protobuf::Timestamp Time(base::UnixMs ms) {
   google::protobuf::Timestamp time;
@@ -45,61 +45,6 @@ std::string AlertId(const std::string& rule, const std::string& key, base::UnixM
   return id;
 }
 
-struct Span {
-  base::UnixMs from, to;
-};
-
-// One rule's view of one series in one step.
-struct Judgement {
-  Span window;  // the rule's own, or the part of it that scores highest
-  WindowCounts counts;
-  uint32_t whole = 0;  // articles of the rule's own window
-  double expected = 0;
-  double score = 0;
-  double coverage = 0;
-  bool held = false;  // coverage too low to say anything
-  bool high = false;  // reaches the opening level, with enough publishers
-  bool calm = false;  // at or below the closing level
-};
-
-Judgement JudgeThreshold(const v1::RuleConfig& rule, Judgement judgement) {
-  const v1::ThresholdRule& threshold = rule.threshold();
-  judgement.expected = threshold.open();
-  judgement.score = judgement.counts.articles / threshold.open();
-  judgement.high = judgement.counts.articles >= threshold.open();
-  judgement.calm = judgement.counts.articles <= threshold.close();
-  return judgement;
-}
-
-// `open_since`: start of the opening window of an open alert; its own articles stay out of the baseline.
-Judgement JudgeBurst(const v1::RuleConfig& rule, const WatchedSeries& series, std::optional<base::UnixMs> open_since,
-                     const SeriesView& view, Judgement judgement) {
-  const v1::BurstRule& burst = rule.burst();
-  const Span window = judgement.window;
-  if (judgement.counts.articles < burst.observed_min() && !open_since) return judgement;
-  const base::UnixMs end = std::min(window.from, open_since.value_or(window.from)) / kHourMs * kHourMs;
-  const base::UnixMs start = end - int64_t{burst.baseline_weeks()} * 168 * kHourMs;
-  const Baseline baseline(view.Hours(series, start, end), start);
-  judgement.held |= !baseline.ready();
-  // A sharp rise stands out in the last third or sixth of the window long before it fills the whole.
-  for (const int64_t part : {1, 3, 6}) {
-    const int64_t length = (window.to - window.from) / part / kSlotMs * kSlotMs;
-    if (length == 0) continue;
-    const Span span{window.to - length, window.to};
-    const WindowCounts counts = part == 1 ? judgement.counts : view.Count(series, span.from, span.to);
-    const double expected = baseline.Expected(span.from, span.to);
-    const double score = ExcessScore(counts.articles, expected, baseline.Variance(span.from, span.to));
-    if (part != 1 && (score <= judgement.score || counts.articles < burst.observed_min())) continue;
-    judgement.window = span;
-    judgement.counts = counts;
-    judgement.expected = expected;
-    judgement.score = score;
-  }
-  judgement.high = judgement.score >= burst.score_open() && judgement.counts.articles >= burst.observed_min();
-  judgement.calm = judgement.score <= burst.score_close();
-  return judgement;
-}
-
 }  // namespace
 
 struct AlertEngine::Impl {
@@ -107,50 +52,41 @@ struct AlertEngine::Impl {
   AlertOptions options;
   AlertState state;
 
-  Judgement Judge(const v1::RuleConfig& rule, const WatchedSeries& series, Span window, const KeyState& key,
-                  const SeriesView& view) const;
-  bool MayOpen(const v1::RuleConfig& rule, const Judgement& judgement, const KeyState& key, Span window,
-               const SeriesView& view) const;
+  bool MayOpen(const Judgement& judgement, const KeyState& key, base::UnixMs step_end) const;
+  KeyState Known(const std::string& rule, const std::string& key) const;
+  void Remember(const std::string& rule, const std::string& key, base::UnixMs step_end, KeyState value);
   void StepKey(const v1::RuleConfig& rule, const WatchedSeries& series, base::UnixMs step_end, const SeriesView& view,
                std::vector<v1::Alert>* alerts);
+  void StepDeadman(const v1::RuleConfig& rule, base::UnixMs step_end, const SeriesView& view, std::vector<v1::Alert>* alerts);
   void CloseForgottenRules(base::UnixMs step_end, std::vector<v1::Alert>* alerts);
-  v1::Alert Describe(const v1::RuleConfig& rule, const WatchedSeries& series, const Judgement& judgement,
+  v1::Alert Describe(const std::string& rule, const std::string& key, const WatchedSeries& series, const Judgement& judgement,
                      const SeriesView& view) const;
   v1::Alert Send(v1::AlertState what, v1::Alert alert, base::UnixMs step_end, KeyState* key) const;
 };
 
-Judgement AlertEngine::Impl::Judge(const v1::RuleConfig& rule, const WatchedSeries& series, Span window, const KeyState& key,
-                                   const SeriesView& view) const {
-  Judgement judgement;
-  judgement.window = window;
-  judgement.counts = view.Count(series, window.from, window.to);
-  judgement.whole = judgement.counts.articles;
-  judgement.coverage = view.Coverage(window.from, window.to);
-  judgement.held = judgement.coverage < rule.coverage_min();
-  if (rule.has_threshold()) {
-    judgement = JudgeThreshold(rule, judgement);
-  } else {
-    judgement = JudgeBurst(rule, series, key.open ? std::optional(key.window_from) : std::nullopt, view, judgement);
-  }
-  judgement.high = judgement.high && judgement.counts.publishers >= rule.publishers_min();
-  return judgement;
+bool AlertEngine::Impl::MayOpen(const Judgement& judgement, const KeyState& key, base::UnixMs step_end) const {
+  if (!judgement.high || judgement.held || judgement.after_gap) return false;
+  return key.closed_at == 0 || step_end >= key.closed_at + options.reopen_ms;
 }
 
-bool AlertEngine::Impl::MayOpen(const v1::RuleConfig& rule, const Judgement& judgement, const KeyState& key, Span window,
-                                const SeriesView& view) const {
-  if (!judgement.high || judgement.held || judgement.counts.articles == 0) return false;
-  if (key.closed_at != 0 && window.to < key.closed_at + options.reopen_ms) return false;
-  // What piled up during an outage and arrives together afterwards is no burst.
-  return !rule.has_burst() || view.Coverage(window.from - kRecoveryMs, window.from) >= rule.coverage_min();
+KeyState AlertEngine::Impl::Known(const std::string& rule, const std::string& key) const {
+  const auto known = state.keys.find({rule, key});
+  return known == state.keys.end() ? KeyState() : known->second;
+}
+
+void AlertEngine::Impl::Remember(const std::string& rule, const std::string& key, base::UnixMs step_end, KeyState value) {
+  const bool forget = !value.open && (value.closed_at == 0 || step_end >= value.closed_at + options.reopen_ms);
+  if (forget) state.keys.erase({rule, key});
+  else state.keys[{rule, key}] = std::move(value);
 }
 
 // The alert as it would open now; Send puts in what earlier states fixed.
-v1::Alert AlertEngine::Impl::Describe(const v1::RuleConfig& rule, const WatchedSeries& series, const Judgement& judgement,
-                                      const SeriesView& view) const {
+v1::Alert AlertEngine::Impl::Describe(const std::string& rule, const std::string& key, const WatchedSeries& series,
+                                      const Judgement& judgement, const SeriesView& view) const {
   const Span window = judgement.window;
   v1::Alert alert;
-  alert.set_rule(rule.name());
-  alert.set_key(SeriesKeyText(series));
+  alert.set_rule(rule);
+  alert.set_key(key);
   alert.set_id(AlertId(alert.rule(), alert.key(), window.from, window.to));
   *alert.mutable_opened_at() = *alert.mutable_at() = Time(window.to);
   alert.mutable_series()->set_theme(series.theme);
@@ -158,13 +94,14 @@ v1::Alert AlertEngine::Impl::Describe(const v1::RuleConfig& rule, const WatchedS
   alert.mutable_series()->set_position(series.position);
   alert.mutable_series()->set_lean(series.lean);
   alert.set_window(WindowText(static_cast<uint32_t>((window.to - window.from) / 1000)));
-  alert.set_observed(judgement.counts.articles);
+  alert.set_observed(judgement.observed);
   alert.set_expected(judgement.expected);
   alert.set_score(judgement.score);
   alert.set_publishers(judgement.counts.publishers);
   alert.set_stories(judgement.counts.stories);
   alert.set_coverage(judgement.coverage);
-  for (v1::AlertEvidence& evidence : view.Evidence(series, window.from, window.to, options.evidence_max))
+  for (v1::AlertEvidence& evidence :
+       view.Evidence(judgement.shown, judgement.evidence.from, judgement.evidence.to, options.evidence_max))
     *alert.add_evidence() = std::move(evidence);
   alert.set_model_version(view.ModelVersion());
   alert.set_taxonomy_version(std::string(base::kTaxonomyVersion));
@@ -191,42 +128,72 @@ v1::Alert AlertEngine::Impl::Send(v1::AlertState what, v1::Alert alert, base::Un
 
 void AlertEngine::Impl::StepKey(const v1::RuleConfig& rule, const WatchedSeries& series, base::UnixMs step_end,
                                 const SeriesView& view, std::vector<v1::Alert>* alerts) {
-  const uint32_t window_s = rule.has_burst() ? rule.burst().window_s() : rule.threshold().window_s();
-  const Span window{step_end - int64_t{window_s} * 1000, step_end};
   const std::string key_text = SeriesKeyText(series);
-  const auto known = state.keys.find({rule.name(), key_text});
-  KeyState key = known == state.keys.end() ? KeyState() : known->second;
-  const Judgement judgement = Judge(rule, series, window, key, view);
+  KeyState key = Known(rule.name(), key_text);
+  const Judgement judgement = Judge(rule, series, step_end, key.open ? std::optional(key.window_from) : std::nullopt, view);
   std::optional<v1::AlertState> what;
   if (!key.open) {
-    if (MayOpen(rule, judgement, key, window, view)) what = v1::ALERT_STATE_OPEN;
+    if (MayOpen(judgement, key, step_end)) what = v1::ALERT_STATE_OPEN;
   } else {
     // Held judgements neither close nor count as calm: a gap is not a drop.
     key.calm_steps = judgement.held ? key.calm_steps : judgement.calm ? key.calm_steps + 1 : 0;
-    const bool grown = judgement.whole >= kGrowth * key.sent_whole && step_end - key.sent_at >= kGrowthPauseMs;
+    const bool grown = judgement.whole > 0 && judgement.whole >= kGrowth * key.sent_whole && step_end - key.sent_at >= kGrowthPauseMs;
     if (key.calm_steps >= kCalmSteps) what = v1::ALERT_STATE_CLOSE;
     else if (step_end - key.sent_at >= options.resend_ms || (grown && !judgement.held)) what = v1::ALERT_STATE_UPDATE;
   }
   if (what) {
     if (*what == v1::ALERT_STATE_OPEN) key.window_from = judgement.window.from;
-    v1::Alert alert = Describe(rule, series, judgement, view);
+    v1::Alert alert = Describe(rule.name(), key_text, series, judgement, view);
     // Without an article to show there is no alert; the next step decides anew.
     if (*what == v1::ALERT_STATE_OPEN && alert.evidence().empty()) return;
     key.sent_whole = judgement.whole;
     alerts->push_back(Send(*what, std::move(alert), step_end, &key));
   }
-  const bool forget = !key.open && (key.closed_at == 0 || step_end >= key.closed_at + options.reopen_ms);
-  if (forget) {
-    state.keys.erase({rule.name(), key_text});
-  } else {
-    state.keys[{rule.name(), key_text}] = std::move(key);
+  Remember(rule.name(), key_text, step_end, std::move(key));
+}
+
+// The rule about the rule: coverage has kept it from judging for too long, so its silence means nothing.
+void AlertEngine::Impl::StepDeadman(const v1::RuleConfig& rule, base::UnixMs step_end, const SeriesView& view,
+                                    std::vector<v1::Alert>* alerts) {
+  base::UnixMs& judged = state.judged.try_emplace(rule.name(), step_end).first->second;
+  Judgement judgement;
+  judgement.coverage = view.Coverage(step_end - int64_t{RuleWindowS(rule)} * 1000, step_end);
+  const bool blind = judgement.coverage < rule.coverage_min();
+  judgement.window = {judged, step_end};
+  if (!blind) judged = step_end;
+  KeyState key = Known(rule.name(), std::string(kDeadmanKey));
+  std::optional<v1::AlertState> what;
+  const int64_t limit_ms = int64_t{rule.deadman_s()} * 1000;
+  judgement.high = blind && step_end - judged >= limit_ms;
+  if (key.open) {
+    if (!blind) what = v1::ALERT_STATE_CLOSE;
+    else if (step_end - key.sent_at >= options.resend_ms) what = v1::ALERT_STATE_UPDATE;
+  } else if (MayOpen(judgement, key, step_end)) {
+    what = v1::ALERT_STATE_OPEN;
   }
+  if (what) {
+    if (*what == v1::ALERT_STATE_OPEN) key.window_from = judgement.window.from;
+    judgement.evidence = {judgement.window.from - kDeadmanLookBackMs, step_end};
+    judgement.counts = view.Count({}, judgement.evidence.from, judgement.evidence.to);
+    judgement.observed = view.Count({}, judgement.window.from, step_end).articles;
+    judgement.score = static_cast<double>(step_end - judgement.window.from) / static_cast<double>(limit_ms);
+    v1::Alert alert = Describe(rule.name(), std::string(kDeadmanKey), {}, judgement, view);
+    if (*what == v1::ALERT_STATE_OPEN && alert.evidence().empty()) return;
+    alerts->push_back(Send(*what, std::move(alert), step_end, &key));
+  }
+  Remember(rule.name(), std::string(kDeadmanKey), step_end, std::move(key));
 }
 
 void AlertEngine::Impl::CloseForgottenRules(base::UnixMs step_end, std::vector<v1::Alert>* alerts) {
   std::set<std::pair<std::string, std::string>> watched;
-  for (const v1::RuleConfig& rule : rules)
+  std::set<std::string> guarded;
+  for (const v1::RuleConfig& rule : rules) {
     for (const WatchedSeries& series : SeriesOfRule(rule)) watched.insert({rule.name(), SeriesKeyText(series)});
+    if (rule.deadman_s() == 0) continue;
+    watched.insert({rule.name(), std::string(kDeadmanKey)});
+    guarded.insert(rule.name());
+  }
+  std::erase_if(state.judged, [&](const auto& one) { return guarded.count(one.first) == 0; });
   for (auto at = state.keys.begin(); at != state.keys.end();) {
     if (watched.count(at->first) != 0) {
       ++at;
@@ -241,8 +208,13 @@ void AlertEngine::Impl::CloseForgottenRules(base::UnixMs step_end, std::vector<v
 }
 
 AlertEngine::AlertEngine(const std::vector<v1::RuleConfig>& rules, AlertOptions options) : impl_(std::make_unique<Impl>()) {
-  for (const v1::RuleConfig& rule : rules) impl_->rules.push_back(RuleWithDefaults(rule));
+  SetRules(rules);
   impl_->options = options;
+}
+
+void AlertEngine::SetRules(const std::vector<v1::RuleConfig>& rules) {
+  impl_->rules.clear();
+  for (const v1::RuleConfig& rule : rules) impl_->rules.push_back(RuleWithDefaults(rule));
 }
 
 AlertEngine::~AlertEngine() = default;
@@ -251,9 +223,15 @@ std::vector<v1::Alert> AlertEngine::Step(base::UnixMs step_end, base::UnixMs now
   std::vector<v1::Alert> alerts;
   if (step_end <= impl_->state.last_step) return alerts;
   impl_->state.last_step = step_end;
-  if (now - step_end > impl_->options.notify_age_ms_max) return alerts;
-  for (const v1::RuleConfig& rule : impl_->rules)
+  if (now - step_end > impl_->options.notify_age_ms_max) {
+    for (auto& [rule, judged] : impl_->state.judged) judged = step_end;  // nobody looked
+    return alerts;
+  }
+  for (const v1::RuleConfig& rule : impl_->rules) {
+    if (rule.deadman_s() > 0) impl_->StepDeadman(rule, step_end, view, &alerts);
+    if (IsHourly(rule) && step_end % kHourMs != 0) continue;
     for (const WatchedSeries& series : SeriesOfRule(rule)) impl_->StepKey(rule, series, step_end, view, &alerts);
+  }
   impl_->CloseForgottenRules(step_end, &alerts);
   return alerts;
 }

@@ -21,6 +21,9 @@ class RuleConfig;
 
 namespace racewatch::store {
 
+// Alert.key of a rule's dead-man alert.
+inline constexpr std::string_view kDeadmanKey = "deadman";
+
 struct AlertOptions {
   int64_t notify_age_ms_max = 6 * kHourMs;  // steps older than this are passed over in silence
   int64_t resend_ms = 24 * kHourMs;         // an open alert is sent again as update
@@ -35,6 +38,9 @@ class AlertEngine {
   ~AlertEngine();
   AlertEngine(const AlertEngine&) = delete;
   AlertEngine& operator=(const AlertEngine&) = delete;
+
+  // Other rules from the next step on, as validated. What is open stays so; what no rule watches any more is closed then.
+  void SetRules(const std::vector<v1::RuleConfig>& rules);
 
   // Decides the step that ends at `step_end` (a multiple of kSlotMs), in ascending order. A step at or
   // before last_step() was decided already: no alerts, no change. `now` is the pipeline's clock and serves

@@ -7,7 +7,7 @@
 namespace racewatch::store {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 
 template <typename T>
 void Put(T value, std::string* out) {
@@ -47,6 +47,18 @@ bool GetKey(std::string_view* rest, AlertState* state) {
   return ok;
 }
 
+bool GetJudged(std::string_view* rest, AlertState* state) {
+  uint32_t rules = 0;
+  if (!Get(rest, &rules)) return false;
+  for (uint32_t i = 0; i < rules; ++i) {
+    std::string rule;
+    base::UnixMs step = 0;
+    if (!GetText(rest, &rule) || !Get(rest, &step)) return false;
+    state->judged[rule] = step;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string EncodeAlertState(const AlertState& state) {
@@ -65,12 +77,19 @@ std::string EncodeAlertState(const AlertState& state) {
     Put(value.sent_whole, &out);
     PutText(value.last_sent, &out);
   }
+  Put(static_cast<uint32_t>(state.judged.size()), &out);
+  for (const auto& [rule, step] : state.judged) {
+    PutText(rule, &out);
+    Put(step, &out);
+  }
   Put(XXH3_64bits(out.data(), out.size()), &out);
   return out;
 }
 
 bool DecodeAlertState(std::string_view bytes, AlertState* state) {
-  if (bytes.size() < 1 + sizeof(uint64_t) || static_cast<uint8_t>(bytes[0]) != kVersion) return false;
+  if (bytes.size() < 1 + sizeof(uint64_t)) return false;
+  const auto version = static_cast<uint8_t>(bytes[0]);
+  if (version < 1 || version > kVersion) return false;
   std::string_view rest = bytes.substr(0, bytes.size() - sizeof(uint64_t));
   uint64_t sum = 0;
   std::memcpy(&sum, bytes.data() + rest.size(), sizeof(sum));
@@ -80,7 +99,7 @@ bool DecodeAlertState(std::string_view bytes, AlertState* state) {
   if (!Get(&rest, &state->last_step) || !Get(&rest, &keys)) return false;
   for (uint32_t i = 0; i < keys; ++i)
     if (!GetKey(&rest, state)) return false;
-  return rest.empty();
+  return (version < 2 || GetJudged(&rest, state)) && rest.empty();
 }
 
 }  // namespace racewatch::store

@@ -24,10 +24,12 @@ struct KeyState {
 struct AlertState {
   base::UnixMs last_step = 0;
   std::map<std::pair<std::string, std::string>, KeyState> keys;  // (rule, key)
+  std::map<std::string, base::UnixMs> judged;  // rules with a dead-man time: step of the last judgement that coverage allowed
 };
 
 std::string EncodeAlertState(const AlertState& state);
-// False when the bytes are damaged or of another version; `state` is undefined then.
+// Reads versions 1 (before dead-man times) and 2. False when the bytes are damaged or of another version; `state` is
+// undefined then.
 bool DecodeAlertState(std::string_view bytes, AlertState* state);
 
 }  // namespace racewatch::store

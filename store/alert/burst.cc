@@ -108,16 +108,25 @@ double Baseline::Variance(base::UnixMs from, base::UnixMs to) const {
   return sum + dispersion_ * sum * sum + of_mean;
 }
 
-double ExcessScore(double observed, double expected, double variance) {
-  if (observed <= expected || expected <= 0) return 0;
-  const double over = std::max(variance - expected, expected * 1e-3);
-  const double tail = Tail(observed, expected, expected * expected / over);
+double UpperQuantile(double tail) {
   double low = 0, high = kScoreMax;  // the normal upper tail falls steadily: bisect
   for (int i = 0; i < 50; ++i) {
     const double middle = (low + high) / 2;
     (0.5 * std::erfc(middle / std::sqrt(2.0)) > tail ? low : high) = middle;
   }
   return low;
+}
+
+double ExcessScore(double observed, double expected, double variance) {
+  if (observed <= expected || expected <= 0) return 0;
+  const double over = std::max(variance - expected, expected * 1e-3);
+  return UpperQuantile(Tail(observed, expected, expected * expected / over));
+}
+
+double SilenceScore(double expected, double variance) {
+  if (expected <= 0) return 0;
+  const double over = std::max(variance - expected, expected * 1e-3);
+  return UpperQuantile(std::exp(LogPmf(0, expected, expected * expected / over)));
 }
 
 }  // namespace racewatch::store

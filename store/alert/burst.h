@@ -46,4 +46,10 @@ class Baseline {
 // Normal quantile of the upper tail of a count with this mean and variance; 0 when observed <= expected.
 double ExcessScore(double observed, double expected, double variance);
 
+// Normal quantile of the chance that such a count is zero: how odd silence is.
+double SilenceScore(double expected, double variance);
+
+// The x at which the upper tail of the standard normal is `tail`; 0 from one half on, at most kScoreMax.
+double UpperQuantile(double tail);
+
 }  // namespace racewatch::store

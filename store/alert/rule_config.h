@@ -26,7 +26,8 @@ v1::RuleConfig RuleWithDefaults(const v1::RuleConfig& rule);
 // against), and 20 articles an hour on chips_compute as a threshold.
 std::vector<v1::RuleConfig> DefaultRules();
 
-// The series a valid rule watches, in the order of base/taxonomy.h. `unsure` is never watched unless named.
+// The series a valid rule watches, in the order of base/taxonomy.h. `unsure` is never watched unless named; a stance flip
+// watches targets without a position.
 std::vector<WatchedSeries> SeriesOfRule(const v1::RuleConfig& rule);
 
 }  // namespace racewatch::store

@@ -18,7 +18,8 @@ namespace racewatch::store {
 inline constexpr int64_t kSlotMs = 10 * 60 * 1000;
 inline constexpr int64_t kHourMs = 6 * kSlotMs;
 
-// One watched series: a theme, a target with a position, or a lean. Unused fields are empty.
+// One watched series: a theme, a target with a position, or a lean; all empty: every relevant article. Unused fields are
+// empty.
 struct WatchedSeries {
   std::string theme;
   std::string target;
@@ -49,8 +50,8 @@ class SeriesView {
   // Distinct stories and publisher families over the whole of [from, to), not summed over slots.
   virtual WindowCounts Count(const WatchedSeries& series, base::UnixMs from, base::UnixMs to) const = 0;
 
-  // One element per hour of [from, to), zeros included; from and to are whole hours. Asked only for series
-  // whose window reached the rule's minimum or whose alert is open: up to baseline_weeks × 168 hours.
+  // One element per hour of [from, to), zeros included; from and to are whole hours. A burst asks only for series whose
+  // window reached the rule's minimum or whose alert is open: up to baseline_weeks × 168 hours.
   virtual std::vector<HourCounts> Hours(const WatchedSeries& series, base::UnixMs from, base::UnixMs to) const = 0;
 
   // Seen / expected sources over [from, to), 0 to 1. 1 where nothing is expected yet but something came.

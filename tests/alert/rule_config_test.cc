@@ -67,5 +67,35 @@ TEST(RuleConfigTest, DefaultsFillOnlyWhatIsUnset) {
   EXPECT_EQ(RuleWithDefaults(Rule("burst {}")).burst().window_s(), 3600u);
 }
 
+TEST(RuleConfigTest, EveryKindHasDefaultsThatAreValid) {
+  EXPECT_THAT(Problems({Rule(R"(name: "a" series { dimension: "theme" } share_shift {} deadman_s: 21600)"),
+                        Rule(R"(name: "b" series { dimension: "lean" } change_point {})"),
+                        Rule(R"(name: "c" series { dimension: "stance" } silence {})"),
+                        Rule(R"(name: "d" series { dimension: "stance" } stance_flip {})")}),
+              ElementsAre());
+}
+
+TEST(RuleConfigTest, EveryKindNamesItsImpossibleValues) {
+  EXPECT_THAT(
+      Problems({Rule(R"(name: "a" series { dimension: "theme" } share_shift { window_s: 1800 shift_min: 2 baseline_weeks: 99 } deadman_s: 7)"),
+                Rule(R"(name: "b" series { dimension: "lean" } change_point { ratio: 1 hours_min: 500 score_open: 3 })"),
+                Rule(R"(name: "c" series { dimension: "theme" } silence { window_s: 5 expected_min: 0.5 })"),
+                Rule(R"(name: "d" series { dimension: "theme" } stance_flip { lead_min: 0.7 })"),
+                Rule(R"(name: "e" series { dimension: "stance" position: "favor" } stance_flip { window_s: 60 })")}),
+      ElementsAre(HasSubstr("rules[0].share_shift.window_s"), HasSubstr("rules[0].share_shift.baseline_weeks"),
+                  HasSubstr("rules[0].share_shift.shift_min"), HasSubstr("rules[0].deadman_s"),
+                  HasSubstr("rules[1].change_point.score_close"), HasSubstr("rules[1].change_point.ratio"),
+                  HasSubstr("rules[1].change_point.hours_min"), HasSubstr("rules[2].silence.window_s"),
+                  HasSubstr("rules[2].silence.expected_min"), HasSubstr("rules[3].series.dimension"),
+                  HasSubstr("rules[3].stance_flip.lead_min"), HasSubstr("rules[4].series.position"),
+                  HasSubstr("rules[4].stance_flip.window_s")));
+}
+
+TEST(RuleConfigTest, AStanceFlipWatchesTargets) {
+  const auto series = SeriesOfRule(Rule(R"(series { dimension: "stance" } stance_flip {})"));
+  ASSERT_EQ(series.size(), 5u);
+  EXPECT_EQ(SeriesKeyText(series[0]), "target=china_parity");
+}
+
 }  // namespace
 }  // namespace racewatch::store

@@ -1,7 +1,8 @@
 // Replay bench of the burst rule: twelve weeks of synthetic counts, the first four as history. Each series
 // has a daily and weekly rhythm, an hourly level that wanders (gamma, autocorrelated: counts are not Poisson),
 // seeded bursts and outages with a catch-up peak afterwards. Prints the share of bursts found, the median
-// delay from the burst's first article, false alarms per series-month, and alarms from outages.
+// delay from the burst's first article, false alarms per series-month, and alarms from outages. The change-point rule is
+// measured alike on a world of its own: every fortnight a level that is two and a half times the usual one for three days.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -88,13 +89,40 @@ World MakeWorld(uint64_t seed) {
   return world;
 }
 
+World MakeChangingWorld(uint64_t seed) {
+  World world;
+  std::mt19937_64 random(seed);
+  const auto series = store::SeriesOfRule(store::DefaultRules().front());
+  for (size_t s = 0; s < series.size(); ++s) {
+    const std::string key = store::SeriesKeyText(series[s]);
+    auto& slots = world.view.Series(key);
+    const double per_hour = 0.3 * std::pow(1.25, static_cast<double>(s));
+    Fill(per_hour, &random, &slots);
+    for (size_t day = kHistoryWeeks * 7 + 2; day + 4 < kSlots / kDaySlots; day += 14) {
+      const Seeded change{day * kDaySlots + random() % kDaySlots, (day + 3) * kDaySlots};
+      for (size_t i = change.first; i < change.last; ++i)
+        slots[i].articles += std::poisson_distribution<uint32_t>(1.5 * per_hour / 6 * Rhythm(i))(random);
+      world.bursts[key].push_back(change);
+    }
+  }
+  return world;
+}
+
+v1::RuleConfig ChangePointRule() {
+  v1::RuleConfig rule;
+  rule.set_name("change");
+  rule.mutable_series()->set_dimension("theme");
+  rule.mutable_change_point();
+  return rule;
+}
+
 struct Score {
   size_t bursts = 0, found = 0, false_alarms = 0, outage_alarms = 0;
   std::vector<double> delays_min;
 };
 
-Score Replay(const World& world) {
-  store::AlertEngine engine({store::DefaultRules().front()});
+Score Replay(const World& world, const v1::RuleConfig& rule) {
+  store::AlertEngine engine({rule});
   std::map<std::string, std::vector<size_t>> opened;
   for (size_t slot = kHistoryWeeks * kWeekSlots; slot < kSlots; ++slot) {
     const base::UnixMs step = kStart + static_cast<base::UnixMs>(slot + 1) * store::kSlotMs;
@@ -122,10 +150,9 @@ Score Replay(const World& world) {
   return score;
 }
 
-void SeededBursts(benchmark::State& state) {
-  const World world = MakeWorld(static_cast<uint64_t>(state.range(0)));
+void Report(benchmark::State& state, const World& world, const v1::RuleConfig& rule) {
   Score score;
-  for (auto _ : state) score = Replay(world);
+  for (auto _ : state) score = Replay(world, rule);
   std::sort(score.delays_min.begin(), score.delays_min.end());
   const double months = static_cast<double>(world.bursts.size()) * (kWeeks - kHistoryWeeks) * 7 / 30.4;
   state.counters["bursts"] = static_cast<double>(score.bursts);
@@ -134,7 +161,14 @@ void SeededBursts(benchmark::State& state) {
   state.counters["false_per_series_month"] = static_cast<double>(score.false_alarms) / months;
   state.counters["from_outages"] = static_cast<double>(score.outage_alarms);
 }
+void SeededBursts(benchmark::State& state) {
+  Report(state, MakeWorld(static_cast<uint64_t>(state.range(0))), store::DefaultRules().front());
+}
+void SeededChanges(benchmark::State& state) {
+  Report(state, MakeChangingWorld(static_cast<uint64_t>(state.range(0))), ChangePointRule());
+}
 BENCHMARK(SeededBursts)->Arg(1)->Arg(2)->Iterations(1)->Unit(benchmark::kSecond);
+BENCHMARK(SeededChanges)->Arg(1)->Arg(2)->Iterations(1)->Unit(benchmark::kSecond);
 
 }  // namespace
 }  // namespace racewatch

@@ -179,6 +179,30 @@ def check_metrics_are_documented():
     return found
 
 
+def check_asyncapi_matches_the_topics():
+    """docs/asyncapi.yaml holds every topic of base/bus/topics.cc with its partitions, policy and retention, and no other."""
+    names = dict(re.findall(r'string_view (k\w+Topic) = "([^"]+)"', read('base/bus/topics.h')))
+    table = {}
+    for row in re.findall(r'\{(k\w+Topic), (\d+), (.+?), (true|false), (true|false), (.+?)\}', read('base/bus/topics.cc')):
+        ms = lambda text: eval(text.replace('kDayMs', '86400000'))
+        policy = ', '.join(word for word, on in (('compact', row[3]), ('delete', row[4])) if on == 'true')
+        table[names[row[0]]] = (int(row[1]), policy, ms(row[2]), ms(row[5]))
+    documented = {}
+    for block in re.split(r'^    address: ', read('docs/asyncapi.yaml'), flags=re.M)[1:]:
+        value = lambda key: re.search(r'^ +' + re.escape(key) + r': (.+)$', block, re.M).group(1)
+        documented[block.split('\n')[0]] = (int(value('partitions')), value('cleanup.policy').strip('[]'), int(value('retention.ms')),
+                                            int(value('min.compaction.lag.ms')))
+    found = 0
+    for name in sorted(set(table) | set(documented)):
+        if table.get(name) != documented.get(name):
+            print(f'{name}: topics.cc says {table.get(name)}, docs/asyncapi.yaml {documented.get(name)}')
+            found = 1
+    if set(table) != set(names.values()) or not table:
+        print('base/bus/topics.cc: the table was not understood')
+        found = 1
+    return found
+
+
 def check_commands_are_documented(binary):
     readme = read('README.md')
     names = re.findall(r'^  (\S+) ', subprocess.run([binary, '--help'], capture_output=True, text=True, check=True).stdout, re.M)

@@ -29,6 +29,7 @@ using std::chrono::milliseconds;
 
 v1::StoreConfig TestConfig() {
   v1::StoreConfig config;
+  config.set_idle_s(60);
   auto* rule = config.add_rules();
   rule->set_name("chips");
   rule->mutable_threshold()->set_window_s(3600);

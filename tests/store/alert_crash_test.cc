@@ -1,0 +1,94 @@
+// A store process killed by SIGKILL again and again while it decides and sends alerts: no alert opens twice, none is lost,
+// and a repeat has the bytes and the ce_id of the first.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+#include <random>
+#include <string>
+
+#include "base/bus/embedded_log.h"
+#include "tests/store/store_life.h"
+#include "tests/store/temp_dir.h"
+
+namespace racewatch::store {
+namespace {
+
+constexpr int kKills = 20;
+
+// Runs the helper and kills it right after its `rounds`-th round. False: it had come to its end before.
+bool RunHelper(const std::string& dir, int rounds) {
+  int out[2];
+  EXPECT_EQ(pipe(out), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(out[1], STDOUT_FILENO);
+    close(out[0]);
+    close(out[1]);
+    execl(ALERT_CRASH_HELPER, "alert_crash_helper", dir.c_str(), nullptr);
+    _exit(127);
+  }
+  close(out[1]);
+  char c = 0;
+  bool killed = false;
+  for (int seen = 0; read(out[0], &c, 1) == 1;) {
+    if (c == '.' && ++seen == rounds) {
+      kill(child, SIGKILL);
+      killed = true;
+      break;
+    }
+  }
+  close(out[0]);
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  if (!killed) {
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+  }
+  return killed;
+}
+
+// ce_id → value of everything on the alerts topic; a repeat must be equal.
+std::map<std::string, std::string> ReadAlerts(const std::string& dir, size_t* records) {
+  base::SystemClock clock;
+  const auto log = base::EmbeddedLog::Open({.dir = dir + "/log"}, clock).value();
+  std::map<std::string, std::string> alerts;
+  *records = 0;
+  for (int32_t p = 0; p < log->partitions(std::string(base::kAlertsTopic)); ++p) {
+    const base::TopicPartition where{std::string(base::kAlertsTopic), p};
+    std::vector<base::Record> read;
+    size_t bytes = 0;
+    EXPECT_TRUE(log->Read(where, log->Range(where).value().start, {.records_max = 10'000, .bytes_max = 1u << 30}, &bytes, &read).ok());
+    for (const base::Record& record : read) {
+      ++*records;
+      const auto [at, is_new] = alerts.emplace(*record.FindHeader("ce_id"), record.value);
+      if (!is_new) {
+        EXPECT_EQ(at->second, record.value) << at->first << " was repeated with other bytes";
+      }
+    }
+  }
+  return alerts;
+}
+
+TEST(AlertCrashTest, NoAlertIsLostOrOpenedTwiceByTwentyKills) {
+  TempDir killed_dir, calm_dir;
+  std::mt19937_64 dice(11);
+  int kills = 0;
+  for (; kills < kKills && RunHelper(killed_dir.path(), 2 + static_cast<int>(dice() % 14)); ++kills) {
+  }
+  EXPECT_EQ(kills, kKills) << "the stream was too short for all kills to come under load";
+  EXPECT_FALSE(RunHelper(killed_dir.path(), 1'000'000));
+  EXPECT_FALSE(RunHelper(calm_dir.path(), 1'000'000));
+  size_t killed_records = 0, calm_records = 0;
+  const auto killed = ReadAlerts(killed_dir.path(), &killed_records), calm = ReadAlerts(calm_dir.path(), &calm_records);
+  EXPECT_EQ(calm.size(), calm_records) << "without a kill nothing is repeated";
+  EXPECT_EQ(calm.size(), 10u) << "five openings and five closings";
+  std::vector<std::string> killed_ids, calm_ids;
+  for (const auto& [id, value] : killed) killed_ids.push_back(id);
+  for (const auto& [id, value] : calm) calm_ids.push_back(id);
+  EXPECT_EQ(killed_ids, calm_ids);
+}
+
+}  // namespace
+}  // namespace racewatch::store
