@@ -98,7 +98,7 @@ struct StoreLoop::Impl {
   base::Result<bool> RunOutbox();
   base::Result<bool> RunWebhooks(milliseconds wait);
   base::Status TakeReload();
-  void Settle(base::UnixMs now);
+  void Settle(base::UnixMs now, bool stories_done);
 };
 
 // Waits until the bus says which log this is: positions of another log mean nothing here.
@@ -291,13 +291,13 @@ base::Status StoreLoop::Impl::TakeReload() {
   return webhooks.Restore();
 }
 
-void StoreLoop::Impl::Settle(base::UnixMs now) {
+void StoreLoop::Impl::Settle(base::UnixMs now, bool stories_done) {
   const auto lag = source.Lag();
   for (const auto& [where, messages] : lag) {
     const base::UnixMs newest = watermark.newest(where);
     metrics.Lag(where, messages, newest > 0 ? (now - newest) / 1000.0 : 0);
   }
-  watermark.Settle(now, lag);
+  watermark.Settle(now, lag, stories_done);
   metrics.Watermark(watermark.latest());
 }
 
@@ -357,7 +357,7 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   }
   progress.worked = steps_left || !records->empty() || stories.stories > 0 || stories.more || sent || calling || removed;
   impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes());
-  if (!stories.more && !steps_left) impl.Settle(before);
+  if (!steps_left) impl.Settle(before, !stories.more);
   const base::UnixMs now = impl.clock.NowMs();
   progress.idle = !progress.worked && impl.outbox.empty() && impl.watermark.settled() >= now;
   return progress;

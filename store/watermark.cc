@@ -7,13 +7,23 @@
 namespace racewatch::store {
 
 void Watermark::Read(const base::TopicPartition& where, base::UnixMs fetched_at) {
-  base::UnixMs& newest = newest_[where];
+  base::UnixMs& newest = fresh_[where];
   newest = std::max(newest, fetched_at);
 }
 
-base::UnixMs Watermark::newest(const base::TopicPartition& where) const {
+void Watermark::TakeFresh() {
+  for (const auto& [where, fetched_at] : fresh_) newest_[where] = std::max(newest_[where], fetched_at);
+  fresh_.clear();
+}
+
+base::UnixMs Watermark::Known(const base::TopicPartition& where) const {
   const auto at = newest_.find(where);
   return at == newest_.end() ? 0 : at->second;
+}
+
+base::UnixMs Watermark::newest(const base::TopicPartition& where) const {
+  const auto at = fresh_.find(where);
+  return std::max(Known(where), at == fresh_.end() ? 0 : at->second);
 }
 
 bool Watermark::Waits(const base::TopicPartition& where, std::optional<int64_t> lag, bool others_known, base::UnixMs now) {
@@ -25,17 +35,23 @@ bool Watermark::Waits(const base::TopicPartition& where, std::optional<int64_t> 
   return !others_known || now - since < options_.idle_ms;
 }
 
-void Watermark::Settle(base::UnixMs now, const std::map<base::TopicPartition, std::optional<int64_t>>& lag) {
+void Watermark::Settle(base::UnixMs now, const std::map<base::TopicPartition, std::optional<int64_t>>& lag, bool stories_done) {
+  if (stories_done) TakeFresh();
   const bool known = std::any_of(lag.begin(), lag.end(), [](const auto& one) { return one.second.has_value(); });
   base::UnixMs all = now, live = now, latest = 0;
+  bool waits = false;
   for (const auto& [where, messages] : lag) {
     const bool counts = where.topic != base::kTaggedBackfillTopic;
-    if (counts) latest = std::max(latest, newest(where));
+    if (counts) latest = std::max(latest, Known(where));
     if (!Waits(where, messages, known, now)) continue;
-    all = std::min(all, newest(where));
-    if (counts) live = std::min(live, newest(where));
+    all = std::min(all, Known(where));
+    if (!counts) continue;
+    live = std::min(live, Known(where));
+    waits = true;
   }
-  settled_ = std::max(settled_, all);
+  TakeFresh();
+  if (!stories_done && !waits) return;  // the moment of the clock comes with the last stories
+  if (stories_done) settled_ = std::max(settled_, all);
   moment_ = live;
   time_ = std::min(live, std::max(latest, live - options_.idle_ms));
 }

@@ -26,9 +26,10 @@ class Watermark {
   // Something of `where` was counted; `fetched_at` is the latest first fetch in it.
   void Read(const base::TopicPartition& where, base::UnixMs fetched_at);
 
-  // Everything read is counted and in stories. `now` is the clock before the last poll, `lag` what the source says of
-  // each partition (nullopt: unknown, which holds; once one partition alone stays unknown for idle_ms, it is idle).
-  void Settle(base::UnixMs now, const std::map<base::TopicPartition, std::optional<int64_t>>& lag);
+  // Everything read is counted. `now` is the clock before the last poll, `lag` what the source says of each partition
+  // (nullopt: unknown, which holds; once one partition alone stays unknown for idle_ms, it is idle). Without
+  // `stories_done` the last batch is not in stories yet: time goes as far as the one before it, and nothing is settled.
+  void Settle(base::UnixMs now, const std::map<base::TopicPartition, std::optional<int64_t>>& lag, bool stories_done = true);
 
   // The watermark as of the last Settle; 0 until the clock has moved on from it. What comes in at one moment is so
   // either all before a step or all behind it, whatever the size of batches.
@@ -42,10 +43,14 @@ class Watermark {
   base::UnixMs newest(const base::TopicPartition& where) const;
 
  private:
+  base::UnixMs Known(const base::TopicPartition& where) const;
   bool Waits(const base::TopicPartition& where, std::optional<int64_t> lag, bool others_known, base::UnixMs now);
 
   const Options options_;
+  void TakeFresh();
+
   std::map<base::TopicPartition, base::UnixMs> newest_;
+  std::map<base::TopicPartition, base::UnixMs> fresh_;  // of the last batch
   std::map<base::TopicPartition, base::UnixMs> unknown_since_;
   base::UnixMs settled_ = 0;
   base::UnixMs moment_ = 0;  // of the clock, or of a waiting partition: what `time_` rests on

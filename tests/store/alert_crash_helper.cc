@@ -1,5 +1,5 @@
 // usage: alert_crash_helper DIR     The process that alert_crash_test kills: the real store loop on DIR/store, reading a
-// stream with five bursts in small batches, its alerts going to the embedded log DIR/log. The clock follows the stream.
+// stream with four bursts in small batches, its alerts going to the embedded log DIR/log. The clock follows the stream.
 // Prints a dot a round and `done` once every step is decided and every alert delivered.
 #include <cstdio>
 

@@ -1,17 +1,17 @@
-// What alert_crash_helper reads: ten hours, an article a minute, and five quarters of an hour with ten a minute.
+// What alert_crash_helper reads: twelve hours, an article a minute, and four quarters of an hour with ten a minute.
 #pragma once
 
 #include "tests/store/store_life.h"
 
 namespace racewatch::store {
 
-inline constexpr int kCrashMinutes = 600;
+inline constexpr int kCrashMinutes = 720;
 inline constexpr base::UnixMs kCrashEnd = kTestNow + (kCrashMinutes + 80) * 60'000;  // the idle time after the last article
 
 inline void FillCrashStream(fakes::FakeLog& bus) {
   uint64_t number = 0;
   for (int minute = 0; minute < kCrashMinutes; ++minute)
-    PublishMinute(bus, kTestNow + minute * 60'000, minute >= 60 && minute % 110 < 15 ? 10 : 1, &number);
+    PublishMinute(bus, kTestNow + minute * 60'000, minute % 180 >= 60 && minute % 180 < 75 ? 10 : 1, &number);
 }
 
 inline v1::StoreConfig CrashConfig() {

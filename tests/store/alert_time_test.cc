@@ -12,7 +12,7 @@ namespace {
 using nlohmann::json;
 
 constexpr base::UnixMs kMinute = 60'000;
-constexpr int kMinutes = 240;
+constexpr int kMinutes = 300;
 
 v1::StoreConfig Config() {
   v1::StoreConfig config;
@@ -27,8 +27,8 @@ v1::StoreConfig Config() {
   return config;
 }
 
-// Twice in four hours ten articles a minute for a quarter of an hour.
-int ArticlesIn(int minute) { return (minute >= 60 && minute < 75) || (minute >= 200 && minute < 215) ? 10 : 1; }
+// Twice in five hours ten articles a minute for a quarter of an hour.
+int ArticlesIn(int minute) { return (minute >= 60 && minute < 75) || (minute >= 240 && minute < 255) ? 10 : 1; }
 
 // What matters of each record: ce_id, time, count.
 std::vector<std::string> Alerts(const fakes::FakeLog& bus) {

@@ -57,6 +57,22 @@ TEST_F(WatermarkTest, NothingIsDecidedWhileMoreMayComeInAtTheSameMoment) {
   EXPECT_EQ(watermark_.At(kNow + 1), kNow - 10 * kMinute);
 }
 
+TEST_F(WatermarkTest, WhileStoriesLagABacklogGoesAsFarAsTheBatchBefore) {
+  watermark_.Read(kOne, kNow - 3 * kHour);
+  watermark_.Settle(kNow, {{kOne, 9}}, false);
+  EXPECT_EQ(watermark_.At(kNow), 0);
+  watermark_.Read(kOne, kNow - 2 * kHour);
+  watermark_.Settle(kNow, {{kOne, 5}}, false);
+  EXPECT_EQ(watermark_.At(kNow), kNow - 3 * kHour - 10 * kMinute);
+  watermark_.Read(kOne, kNow - kHour);
+  watermark_.Settle(kNow, {{kOne, 0}}, false);
+  EXPECT_EQ(watermark_.At(kNow), kNow - 3 * kHour - 10 * kMinute) << "caught up, but the last stories are not there";
+  EXPECT_EQ(watermark_.settled(), 0);
+  watermark_.Settle(kNow, {{kOne, 0}});
+  EXPECT_EQ(watermark_.At(kNow + 1), kNow - kHour - 10 * kMinute);
+  EXPECT_EQ(watermark_.settled(), kNow);
+}
+
 TEST_F(WatermarkTest, ABackfillNeitherMovesNorHoldsTheSteps) {
   watermark_.Read(kOne, kNow - 30 * kMinute);
   watermark_.Read(kBackfill, kNow);
