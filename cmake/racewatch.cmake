@@ -71,7 +71,7 @@ function(racewatch_bench name)
 endfunction()
 
 # racewatch_fuzzer(NAME SOURCES f.cc... [DEPS target...] [CORPUS dir]): a fuzz target, run as a test: with libFuzzer for
-# 60 s in the fuzz preset, in the others for 10 s with tests/fuzz/mutation_driver.cc.
+# 60 s in the fuzz preset, in the others for 10 s with tests/fuzz/mutation_driver.cc, from one seed: a gate must not draw lots.
 function(racewatch_fuzzer name)
   cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -81,6 +81,7 @@ function(racewatch_fuzzer name)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   else()
     set(seconds 10)
+    list(PREPEND ARG_CORPUS -seed=1)
     target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/mutation_driver.cc)
   endif()
   add_test(NAME ${name}.run COMMAND ${name} -max_total_time=${seconds} -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 ${ARG_CORPUS})

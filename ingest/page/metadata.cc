@@ -331,7 +331,7 @@ std::string TextBelow(const Tree& tree, uint32_t node, size_t bytes_max) {
   std::string out;
   for (uint32_t i = node + 1; i < tree.nodes[node].end && out.size() < bytes_max;) {
     const Node& n = tree.nodes[i];
-    if (n.tag == Tag::kText) AppendCollapsed(n.text.substr(0, bytes_max), 0, &out);
+    if (n.tag == Tag::kText) AppendCollapsed(Prefix(n.text, bytes_max), 0, &out);
     else if (TagBits(n.tag) & tag_bits::kSilent) { i = n.end; continue; }
     else if ((IsBlock(n.tag) || n.tag == Tag::kBr) && !out.empty() && out.back() != ' ') out.push_back(' ');
     ++i;

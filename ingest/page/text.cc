@@ -170,6 +170,12 @@ std::string_view Trim(std::string_view text) {
   return text;
 }
 
+std::string_view Prefix(std::string_view utf8, size_t bytes_max) {
+  if (utf8.size() <= bytes_max) return utf8;
+  while (bytes_max > 0 && (static_cast<unsigned char>(utf8[bytes_max]) & 0xC0) == 0x80) --bytes_max;
+  return utf8.substr(0, bytes_max);
+}
+
 std::string LowerAscii(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = Lower(c);

@@ -20,6 +20,14 @@ TEST(HostilePage, DeepNestingKeepsTheText) {
     EXPECT_TRUE(ExtractPage(Repeat(open, 200'000) + Paragraphs(1, 4)).ok()) << open;
   EXPECT_NE(Extract(Repeat("<div>", 1000) + Paragraphs(1, 4)).text.find("Paragraph 4"), std::string::npos);
 }
+// Found by page_fuzz: a heading of 400 bytes and more was cut in the middle of a character.
+TEST(HostilePage, AHeadingTooLongIsCutBetweenCharacters) {
+  for (size_t shift = 0; shift < 3; ++shift) {
+    const std::string title = Extract("<h1>" + std::string(shift, 'a') + Repeat("\xE6\x97\xA7", 1000) + "</h1>" + Paragraphs(1, 4)).title;
+    EXPECT_GT(title.size(), 100u);
+    EXPECT_TRUE(title.ends_with("\xE6\x97\xA7")) << shift;
+  }
+}
 TEST(HostilePage, MillionElementsDeepAreReadToTheNodeLimit) {
   page::Tree tree;
   page::ParseHtml(Repeat("<div>", 1'000'000), &tree);
