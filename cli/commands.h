@@ -22,6 +22,8 @@ int RunParse(int argc, char** argv);
 int RunExtract(int argc, char** argv);
 int RunClassifier(int argc, char** argv);
 int RunStore(int argc, char** argv);
+int RunStoreBackup(int argc, char** argv);   // store_backup.cc
+int RunStoreRestore(int argc, char** argv);  // likewise
 int RunTag(int argc, char** argv);
 int RunEval(int argc, char** argv);
 int RunTrain(int argc, char** argv);

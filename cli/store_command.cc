@@ -12,7 +12,11 @@
 namespace racewatch::cli {
 
 int RunStore(int argc, char** argv) {
-  CLI::App app("Counts tagged articles exactly, serves trends and sends alerts.\nusage: racewatch store --config F --state DIR",
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (verb == "backup") return RunStoreBackup(argc - 1, argv + 1);
+  if (verb == "restore") return RunStoreRestore(argc - 1, argv + 1);
+  CLI::App app("Counts tagged articles exactly, serves trends and sends alerts.\nusage: racewatch store --config F --state DIR\n"
+               "       racewatch store backup|restore FILE (--help explains)",
                "racewatch store");
   RoleFlags flags;
   AddRoleFlags(app, &flags, true, true);
@@ -26,7 +30,8 @@ int RunStore(int argc, char** argv) {
   base::Problems problems;
   CheckKafkaBus(config.bus(), &problems);
   store::ValidateStoreConfig(config, &problems);
-  if (flags.state.empty()) problems.Add("--state", "is required: counts must survive a restart");
+  const bool shared = config.has_postgresql();
+  if (flags.state.empty() && !shared) problems.Add("--state", "is required: counts must survive a restart");
   if (const int code = CheckConfig(flags, config, problems); code >= 0) return code;
 
   Process process("store", config.log(), config.http());
@@ -40,6 +45,7 @@ int RunStore(int argc, char** argv) {
   base::SourceOptions options;
   options.topics = store::StoreRole::Topics();
   options.listener = &role;
+  if (shared) options.group = (*bus)->Group("store");
   auto source = (*bus)->MakeSource(options);
   if (!source.ok()) return Fail(kExitConfig, source.status().message());
   role.SetSource(**source);

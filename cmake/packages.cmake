@@ -25,7 +25,7 @@ find_package(LibXml2 REQUIRED)
 include(GoogleTest)
 
 # A prefix of our own: re2_FOUND in the cache would keep gRPC's own look-up from making its target.
-foreach(pkg IN ITEMS rdkafka cpp-httplib uchardet libxxhash re2 libidn2 libpsl libzstd simdjson)
+foreach(pkg IN ITEMS rdkafka cpp-httplib uchardet libxxhash re2 libidn2 libpq libpsl libzstd simdjson)
   pkg_check_modules(pc_${pkg} REQUIRED IMPORTED_TARGET ${pkg})
   add_library(PkgConfig::${pkg} ALIAS PkgConfig::pc_${pkg})
 endforeach()

@@ -10,9 +10,9 @@
 #include "racewatch/v1/config.pb.h"
 #include "store/alert/alert_engine.h"
 #include "store/alert/alert_json.h"
-#include "store/applier.h"
 #include "store/article_row.h"
 #include "store/codec.h"
+#include "store/progress.h"
 #include "store/store_series_view.h"
 
 namespace racewatch::store {
@@ -34,9 +34,7 @@ struct AlertStep::Impl {
   // The first step ever: six hours back at most, older ones would never notify, and not before the data.
   base::Result<base::UnixMs> NextStep(base::UnixMs watermark) const {
     if (alerts->last_step() > 0) return alerts->last_step() + kSlotMs;
-    RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kMeta, "progress"));
-    if (!stored) return base::UnixMs{0};
-    RW_ASSIGN_OR_RETURN(const Progress progress, Progress::Decode(*stored));
+    RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(engine));
     if (progress.first_hour == 0) return base::UnixMs{0};
     const base::UnixMs oldest = watermark / kSlotMs * kSlotMs - 6 * kHourMs;
     return std::max(oldest, progress.first_hour * kHourMs + kSlotMs);

@@ -3,6 +3,7 @@
 #include <google/protobuf/arena.h>
 
 #include <algorithm>
+#include <set>
 
 #include "racewatch/v1/tagged_article.pb.h"
 #include "store/codec.h"
@@ -14,32 +15,6 @@ namespace {
 constexpr size_t kStoryTextBytesMax = 64u << 10;
 
 }  // namespace
-
-std::string Progress::Encode() const {
-  std::string out;
-  AppendVarint(&out, 1);
-  AppendVarint(&out, feed_sequence);
-  AppendSigned(&out, stream_ms);
-  AppendVarint(&out, first_hour);
-  AppendVarint(&out, first_open_day);
-  AppendVarint(&out, articles);
-  AppendText(&out, model_version);
-  return out;
-}
-
-base::Result<Progress> Progress::Decode(std::string_view bytes) {
-  Reader in(bytes);
-  Progress out;
-  const uint64_t version = in.Varint();
-  out.feed_sequence = in.Varint();
-  out.stream_ms = in.Signed();
-  out.first_hour = static_cast<uint32_t>(in.Varint());
-  out.first_open_day = static_cast<uint32_t>(in.Varint());
-  out.articles = in.Varint();
-  out.model_version = std::string(in.Text());
-  if (!in.ok() || version != 1) return base::DataLoss("progress row: damaged");
-  return out;
-}
 
 std::string StoryWork::Encode() const {
   std::string out;
@@ -71,17 +46,29 @@ base::Result<StoryWork> StoryWork::Decode(std::string_view bytes) {
 struct Applier::Parsed {
   size_t record = 0;  // index into the batch
   v1::TaggedArticle* message = nullptr;
+  Progress* progress = nullptr;  // of its partition
   Sighting sighting;
   std::string id;  // bytes
 };
 
 base::Status Applier::Reload() {
-  progress_ = {};
-  RW_ASSIGN_OR_RETURN(const auto stored, engine_.Get(Table::kMeta, "progress"));
-  if (stored) {
-    RW_ASSIGN_OR_RETURN(progress_, Progress::Decode(*stored));
-  }
+  progress_.clear();
+  RW_ASSIGN_OR_RETURN(frozen_, engine_.Get(Table::kMeta, kFrozenKey));
+  RW_ASSIGN_OR_RETURN(first_open_day_, DecodeFrozen(frozen_));
   return {};
+}
+
+base::Result<Progress*> Applier::ProgressOf(const base::TopicPartition& where) {
+  auto at = progress_.find(where);
+  if (at == progress_.end()) {
+    RW_ASSIGN_OR_RETURN(const auto stored, engine_.Get(Table::kMeta, ProgressKey(where)));
+    Progress progress;
+    if (stored) {
+      RW_ASSIGN_OR_RETURN(progress, Progress::Decode(*stored));
+    }
+    at = progress_.emplace(where, std::move(progress)).first;
+  }
+  return &at->second;
 }
 
 base::Status Applier::ReadKnown(const std::vector<Parsed>& parsed) {
@@ -96,6 +83,7 @@ base::Status Applier::ReadKnown(const std::vector<Parsed>& parsed) {
     Known& known = known_.at(std::string(keys[i]));
     known.found = true;
     RW_ASSIGN_OR_RETURN(known.row, ArticleRow::Decode(*rows[i]));
+    known.stored = rows[i];
   }
   return {};
 }
@@ -106,7 +94,7 @@ void Applier::WriteArticle(Parsed* parsed, const Decision& decision, uint32_t ol
   if (!is_new && old_hour != decision.row.time_hour) batch->Delete(Table::kTime, TimeKey(old_hour, parsed->sighting.id));
   if (is_new || old_hour != decision.row.time_hour)
     batch->Put(Table::kTime, TimeKey(decision.row.time_hour, parsed->sighting.id), "");
-  batch->Put(Table::kFeed, SequenceKey(decision.row.feed_sequence), parsed->id);
+  batch->Append(Table::kFeed, FeedRow{parsed->id, decision.row.version}.Encode());
   StoryWork work;
   work.article = parsed->id;
   work.title = article.title();
@@ -115,7 +103,7 @@ void Applier::WriteArticle(Parsed* parsed, const Decision& decision, uint32_t ol
   work.publisher_family = article.publisher();
   work.language = article.language();
   work.published_ms = decision.row.counted.event.ms;
-  batch->Put(Table::kStoryQueue, SequenceKey(decision.row.feed_sequence), work.Encode());
+  batch->Append(Table::kStoryQueue, work.Encode());
   if (!article.canonical_url().empty()) batch->Put(Table::kUrl, UrlKey(article.canonical_url()), parsed->id);
   if (!article.url().empty() && article.url() != article.canonical_url())
     batch->Put(Table::kUrl, UrlKey(article.url()), parsed->id);
@@ -125,7 +113,7 @@ void Applier::WriteArticle(Parsed* parsed, const Decision& decision, uint32_t ol
 void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out) {
   Known& known = known_.at(parsed->id);
   const std::optional<ArticleRow> before = known.found ? std::optional(known.row) : std::nullopt;
-  Decision decision = Decide(parsed->sighting, before, {progress_.first_open_day, options_.late_days_max}, now_ms);
+  Decision decision = Decide(parsed->sighting, before, {first_open_day_, options_.late_days_max}, now_ms);
   if (decision.outcome == Outcome::kStored) ++out->stored;
   else ++out->outcomes[decision.outcome];
   if (decision.outcome == Outcome::kTooLate && !known.found) {
@@ -137,12 +125,12 @@ void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applie
   if (!decision.changed) return;
   const bool redacted_now = decision.row.redacted && (!before || !before->redacted);
   if (decision.outcome == Outcome::kStored || decision.outcome == Outcome::kRevised) {
-    decision.row.feed_sequence = ++progress_.feed_sequence;
-    progress_.articles += decision.outcome == Outcome::kStored;
+    decision.row.version = (before ? before->version : 0) + 1;
+    Progress& progress = *parsed->progress;
     const EventTime& event = decision.row.counted.event;
     const auto hour = static_cast<uint32_t>(event.ms / kMsPerHour);
-    if (event.ms > 0 && (progress_.first_hour == 0 || hour < progress_.first_hour)) progress_.first_hour = hour;
-    progress_.model_version = parsed->message->tags().model_version();
+    if (event.ms > 0 && (progress.first_hour == 0 || hour < progress.first_hour)) progress.first_hour = hour;
+    progress.model_version = parsed->message->tags().model_version();
     WriteArticle(parsed, decision, before ? before->time_hour : 0, batch);
   } else if (redacted_now) {
     batch->Put(Table::kDetail, parsed->id, EncodeDetail(parsed->message, true));
@@ -155,6 +143,7 @@ void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applie
 base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch) {
   Applied out;
   google::protobuf::Arena arena;
+  std::set<base::TopicPartition> touched;
   std::vector<Parsed> parsed;
   parsed.reserve(records.size());
   for (size_t i = 0; i < records.size(); ++i) {
@@ -176,19 +165,23 @@ base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, b
     }
     p.sighting = std::move(sighting).value();
     p.id = IdBytes(p.sighting.id);
+    const base::TopicPartition where{records[i].topic, records[i].partition};
+    RW_ASSIGN_OR_RETURN(p.progress, ProgressOf(where));
+    touched.insert(where);
     parsed.push_back(std::move(p));
   }
   RW_RETURN_IF_ERROR(ReadKnown(parsed));
   for (Parsed& p : parsed) {
     // A source may not move the store's time past the clock.
-    progress_.stream_ms = std::max(progress_.stream_ms, std::min(p.sighting.fetched_at_ms, now_ms));
+    p.progress->stream_ms = std::max(p.progress->stream_ms, std::min(p.sighting.fetched_at_ms, now_ms));
     base::UnixMs& newest = out.newest[{records[p.record].topic, records[p.record].partition}];
     newest = std::max(newest, std::min(p.sighting.fetched_at_ms, now_ms));
     ApplyOne(&p, now_ms, batch, &out);
   }
-  for (const auto& [id, known] : known_)
-    if (known.dirty) batch->Put(Table::kArticle, id, known.row.Encode());
-  batch->Put(Table::kMeta, "progress", progress_.Encode());
+  for (auto& [id, known] : known_)
+    if (known.dirty) batch->Replace(Table::kArticle, id, std::move(known.stored), known.row.Encode());
+  batch->Expect(Table::kMeta, std::string(kFrozenKey), frozen_);
+  for (const base::TopicPartition& where : touched) batch->Put(Table::kMeta, ProgressKey(where), progress_.at(where).Encode());
   return out;
 }
 

@@ -1,11 +1,13 @@
 // Turns polled records into one transaction: reads the rows of all articles of the batch at once, decides
-// each record in order (apply.h) and writes rows, counts, indexes, the story work queue and the meta row.
-// Nothing is kept between batches except numbers that the transaction writes too, so a failed commit is
-// forgotten with Reload. One thread; the engine outlives it. Errors: those of the engine's reads.
+// each record in order (apply.h) and writes rows, counts, indexes, the story work queue and the progress of the
+// records' partitions. The commit fails with ABORTED when another writer changed what was read. Nothing is kept
+// between batches except numbers that the transaction writes too, so a failed commit is forgotten with Reload.
+// One thread; the engine outlives it. Errors: those of the engine's reads.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,22 +17,11 @@
 #include "base/status.h"
 #include "store/apply.h"
 #include "store/engine.h"
+#include "store/progress.h"
 
 namespace racewatch::store {
 
-// Numbers about the whole store, in Table::kMeta under "progress".
-struct Progress {
-  uint64_t feed_sequence = 0;          // last one given out
-  base::UnixMs stream_ms = 0;          // latest first-fetch time seen: the store's own notion of now
-  uint32_t first_hour = 0;             // hour of the earliest event counted; 0: none yet
-  uint32_t first_open_day = 0;         // see Freeze
-  uint64_t articles = 0;               // ids counted, ever
-  std::string model_version;           // of the latest sighting
-  std::string Encode() const;
-  static base::Result<Progress> Decode(std::string_view bytes);
-};
-
-// One piece of work for the story step, in Table::kStoryQueue under its feed sequence. Borrows its texts.
+// One piece of work for the story step, in Table::kStoryQueue. Borrows its texts.
 struct StoryWork {
   std::string_view article;  // id bytes
   std::string_view title;
@@ -67,28 +58,29 @@ class Applier {
  public:
   Applier(Engine& engine, ApplierOptions options) : engine_(engine), options_(options) {}
 
-  // Before the first batch and after a failed commit.
+  // Before the first batch, after a failed commit and when partitions or the frozen day have changed hands.
   base::Status Reload();
 
   // Adds what `records` do to `batch` (which may hold claims already); the caller commits.
   base::Result<Applied> Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch);
 
-  const Progress& progress() const { return progress_; }
-  Progress& mutable_progress() { return progress_; }
-
  private:
   struct Parsed;
   base::Status ReadKnown(const std::vector<Parsed>& parsed);
+  base::Result<Progress*> ProgressOf(const base::TopicPartition& where);
   void ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out);
   void WriteArticle(Parsed* parsed, const Decision& decision, uint32_t old_hour, Batch* batch);
 
   Engine& engine_;
   const ApplierOptions options_;
-  Progress progress_;
+  std::optional<std::string> frozen_;  // the row as read
+  uint32_t first_open_day_ = 0;
+  std::map<base::TopicPartition, Progress> progress_;
   struct Known {
     bool found = false;
     bool dirty = false;
     ArticleRow row;
+    std::optional<std::string> stored;  // as read
   };
   std::unordered_map<std::string, Known> known_;  // rows of this batch, as left by its earlier records
 };

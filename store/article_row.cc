@@ -86,7 +86,7 @@ std::string ArticleRow::Encode() const {
   AppendBig(&out, rank.content_hash);
   AppendBig(&out, rank.tie);
   AppendContribution(&out, counted);
-  AppendVarint(&out, feed_sequence);
+  AppendVarint(&out, version);
   AppendSigned(&out, counted_at_ms);
   AppendSigned(&out, revised_at_ms);
   AppendVarint(&out, time_hour);
@@ -98,19 +98,19 @@ std::string ArticleRow::Encode() const {
 base::Result<ArticleRow> ArticleRow::Decode(std::string_view bytes) {
   Reader in(bytes);
   ArticleRow row;
-  const auto version = in.Big<uint8_t>();
+  const auto layout = in.Big<uint8_t>();
   row.rank.body_quality = in.Big<uint8_t>();
   row.rank.revision_at_ms = in.Signed();
   row.rank.content_hash = in.Big<uint64_t>();
   row.rank.tie = in.Big<uint64_t>();
   row.counted = ReadContribution(&in);
-  row.feed_sequence = in.Varint();
+  row.version = in.Varint();
   row.counted_at_ms = in.Signed();
   row.revised_at_ms = in.Signed();
   row.time_hour = static_cast<uint32_t>(in.Varint());
   row.story = std::string(in.Text());
   row.redacted = in.Big<uint8_t>() != 0;
-  if (!in.ok() || !in.done() || version != kRowVersion) return base::DataLoss("article row: damaged");
+  if (!in.ok() || !in.done() || layout != kRowVersion) return base::DataLoss("article row: damaged");
   return row;
 }
 
@@ -119,6 +119,21 @@ std::string TimeKey(uint32_t hour, const ArticleId& id) {
   AppendBig(&key, hour);
   key += IdBytes(id);
   return key;
+}
+
+std::string FeedRow::Encode() const {
+  std::string out = article;
+  AppendVarint(&out, version);
+  return out;
+}
+
+base::Result<FeedRow> FeedRow::Decode(std::string_view bytes) {
+  Reader in(bytes);
+  FeedRow row;
+  row.article = std::string(in.Bytes(sizeof(ArticleId)));
+  row.version = in.Varint();
+  if (!in.ok() || !in.done()) return base::DataLoss("feed row: damaged");
+  return row;
 }
 
 std::string SequenceKey(uint64_t sequence) {

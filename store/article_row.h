@@ -36,7 +36,7 @@ struct Rank {
 struct ArticleRow {
   Rank rank;
   Contribution counted;    // as it stands in the counts; counted.live: sighted on the live lane
-  uint64_t feed_sequence = 0;
+  uint64_t version = 0;    // grows with every winning revision; the feed row of the same version shows it
   base::UnixMs counted_at_ms = 0;   // first counted, by the store's clock
   base::UnixMs revised_at_ms = 0;   // last winning revision; 0: none
   uint32_t time_hour = 0;           // hour of its row in Table::kTime
@@ -52,6 +52,14 @@ Contribution ReadContribution(class Reader* in);
 
 // Key of a row in Table::kTime: hour big-endian, then the id.
 std::string TimeKey(uint32_t hour, const ArticleId& id);
+// A row of Table::kFeed: an article, and which of its versions was counted there.
+struct FeedRow {
+  std::string article;  // id bytes
+  uint64_t version = 0;
+  std::string Encode() const;
+  static base::Result<FeedRow> Decode(std::string_view bytes);
+};
+
 // Key of a row in the sequence tables.
 std::string SequenceKey(uint64_t sequence);
 // Key of a row in Table::kUrl: a hash of the address without its scheme.

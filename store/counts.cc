@@ -1,6 +1,8 @@
 #include "store/counts.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -70,6 +72,35 @@ void Shrink(Cache<Row>* cache, size_t rows_max, uint64_t now) {
     if (cache->size() <= rows_max) return;
     std::erase_if(*cache, [&](const auto& entry) { return entry.second.used + age <= now; });
   }
+}
+
+// The slices of a window that one article counts in.
+constexpr size_t kSlicesOfOne = 4;
+size_t SlicesOf(const Contribution& what, WindowKind kind, std::array<Slice, kSlicesOfOne>* out) {
+  *out = {kAllSlice, static_cast<Slice>(kLanguageSlice + what.language), static_cast<Slice>(kGroupSlice + what.group), 0};
+  if (kind == WindowKind::kFirst) return 2;
+  if (kind != WindowKind::kHour || !what.live) return 3;
+  (*out)[3] = static_cast<Slice>(kSlotSlice + what.event.ms % kMsPerHour / (kMsPerHour / 6));
+  return 4;
+}
+
+std::vector<std::pair<WindowKind, uint32_t>> WindowsOf(const CountChange& change) {
+  if (change.first) return {{WindowKind::kFirst, 0}};
+  const EventTime& event = change.what.event;
+  if (event.ms <= 0) return {{WindowKind::kAll, 0}, {WindowKind::kUndated, 0}};
+  const std::pair day{WindowKind::kDay, static_cast<uint32_t>(event.ms / kMsPerDay)};
+  if (event.day_only) return {{WindowKind::kAll, 0}, day};
+  return {{WindowKind::kAll, 0}, day, {WindowKind::kHour, static_cast<uint32_t>(event.ms / kMsPerHour)}};
+}
+
+bool HasFamily(const CountChange& change, WindowKind kind) {
+  return change.measure == Measure::kArticles && kind != WindowKind::kFirst && kind != WindowKind::kUndated;
+}
+
+std::string FamilyRowKey(WindowKind kind, uint32_t window, uint64_t family) {
+  std::string key = FamilyRowPrefix(kind, window);
+  AppendBig(&key, family);
+  return key;
 }
 
 }  // namespace
@@ -172,21 +203,15 @@ struct CountLedger::Impl {
 
 base::Status CountLedger::Impl::ApplyToWindow(const CountChange& change, WindowKind kind, uint32_t window,
                                               const Load& load) {
-  const Contribution& what = change.what;
-  std::array<Slice, 4> slices{kAllSlice, static_cast<Slice>(kLanguageSlice + what.language),
-                              static_cast<Slice>(kGroupSlice + what.group), 0};
-  size_t slice_count = kind == WindowKind::kFirst ? 2 : 3;
-  if (kind == WindowKind::kHour && what.live)
-    slices[slice_count++] = static_cast<Slice>(kSlotSlice + what.event.ms % kMsPerHour / (kMsPerHour / 6));
-  std::array<WindowRow*, 4> rows{};
+  std::array<Slice, kSlicesOfOne> slices;
+  const size_t slice_count = SlicesOf(change.what, kind, &slices);
+  std::array<WindowRow*, kSlicesOfOne> rows{};
   for (size_t i = 0; i < slice_count; ++i) {
     RW_ASSIGN_OR_RETURN(rows[i], Find(Kind::kWindow, &windows, &dirty_windows, WindowRowKey(kind, slices[i], window), load));
   }
   FamilyRow* family = nullptr;
-  if (change.measure == Measure::kArticles && kind != WindowKind::kFirst && kind != WindowKind::kUndated) {
-    std::string key = FamilyRowPrefix(kind, window);
-    AppendBig(&key, what.family);
-    RW_ASSIGN_OR_RETURN(family, Find(Kind::kFamily, &families, &dirty_families, key, load));
+  if (HasFamily(change, kind)) {
+    RW_ASSIGN_OR_RETURN(family, Find(Kind::kFamily, &families, &dirty_families, FamilyRowKey(kind, window, change.what.family), load));
   }
   for (const SeriesId s : series) {
     for (size_t i = 0; i < slice_count; ++i) {
@@ -204,13 +229,8 @@ base::Status CountLedger::Impl::ApplyToWindow(const CountChange& change, WindowK
 
 base::Status CountLedger::Impl::Apply(const CountChange& change, const Load& load) {
   SeriesOf(change.what.labels, &series);
-  if (change.first) return ApplyToWindow(change, WindowKind::kFirst, 0, load);
-  RW_RETURN_IF_ERROR(ApplyToWindow(change, WindowKind::kAll, 0, load));
-  const EventTime& event = change.what.event;
-  if (event.ms <= 0) return ApplyToWindow(change, WindowKind::kUndated, 0, load);
-  RW_RETURN_IF_ERROR(ApplyToWindow(change, WindowKind::kDay, static_cast<uint32_t>(event.ms / kMsPerDay), load));
-  if (event.day_only) return {};
-  return ApplyToWindow(change, WindowKind::kHour, static_cast<uint32_t>(event.ms / kMsPerHour), load);
+  for (const auto& [kind, window] : WindowsOf(change)) RW_RETURN_IF_ERROR(ApplyToWindow(change, kind, window, load));
+  return {};
 }
 
 CountLedger::CountLedger(size_t window_rows_max, size_t family_rows_max) : impl_(std::make_unique<Impl>()) {
@@ -227,6 +247,29 @@ base::Status CountLedger::Apply(const std::vector<CountChange>& changes, const L
   for (const auto* entry : impl_->dirty_windows) write(Kind::kWindow, entry->first, entry->second.row.Encode());
   for (const auto* entry : impl_->dirty_families) write(Kind::kFamily, entry->first, entry->second.row.Encode());
   return {};
+}
+
+std::vector<std::pair<CountLedger::Kind, std::string>> CountLedger::Missing(const std::vector<CountChange>& changes) const {
+  std::set<std::pair<Kind, std::string>> names;
+  for (const CountChange& change : changes)
+    for (const auto& [kind, window] : WindowsOf(change)) {
+      std::array<Slice, kSlicesOfOne> slices;
+      const size_t count = SlicesOf(change.what, kind, &slices);
+      for (size_t i = 0; i < count; ++i)
+        if (std::string key = WindowRowKey(kind, slices[i], window); !impl_->windows.contains(key))
+          names.emplace(Kind::kWindow, std::move(key));
+      if (!HasFamily(change, kind)) continue;
+      if (std::string key = FamilyRowKey(kind, window, change.what.family); !impl_->families.contains(key))
+        names.emplace(Kind::kFamily, std::move(key));
+    }
+  return {names.begin(), names.end()};
+}
+
+void CountLedger::Clear() {
+  impl_->windows.clear();
+  impl_->families.clear();
+  impl_->dirty_windows.clear();
+  impl_->dirty_families.clear();
 }
 
 void CountLedger::Committed() {

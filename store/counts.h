@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -101,10 +102,14 @@ class CountLedger {
   explicit CountLedger(size_t window_rows_max = 4096, size_t family_rows_max = 65536);
   ~CountLedger();
 
+  // The rows that Apply would load, so that an engine can fetch them together.
+  std::vector<std::pair<Kind, std::string>> Missing(const std::vector<CountChange>& changes) const;
+
   // INTERNAL when a count would fall below zero; DATA_LOSS when a stored row does not decode.
   base::Status Apply(const std::vector<CountChange>& changes, const Load& load, const Write& write);
   void Committed();
   void RolledBack();  // forgets every row touched since the last Committed
+  void Clear();       // forgets every row: somebody else may have changed them
 
  private:
   struct Impl;

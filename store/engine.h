@@ -2,16 +2,20 @@
 // only while its owner still owns what it says. Implementations: RocksDbEngine (private state folder),
 // FakeEngine (tests); the interface asks nothing that one SQL transaction per Commit could not do.
 //
-// One thread commits; any thread may read. Errors: FAILED_PRECONDITION = fenced (another owner claimed the
-// partition: nothing was written, stop), UNAVAILABLE = try the same batch again, DATA_LOSS = damaged state.
+// Commits happen one after the other, whichever thread or process makes them; any thread may read. Errors:
+// FAILED_PRECONDITION = fenced (another owner claimed the partition), ABORTED = a row that the batch relies on has
+// changed since it was read: nothing was written in both cases. UNAVAILABLE = the database is away, and whether the
+// batch happened may be unknown. After both of the latter read again, then decide again. DATA_LOSS = damaged state.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bus/record.h"
@@ -21,7 +25,8 @@
 namespace racewatch::store {
 
 // Version of the layout of all tables; a state written by a newer build is refused.
-inline constexpr uint32_t kSchemaVersion = 1;
+// (Migrate in migrations.h brings an older one up.)
+inline constexpr uint32_t kSchemaVersion = 2;
 
 enum class Table : uint8_t {
   kMeta = 1,         // name → value
@@ -31,7 +36,7 @@ enum class Table : uint8_t {
   kArticle = 5,      // article id → ArticleRow
   kDetail = 6,       // article id → TaggedArticle with the beginning of its text
   kUrl = 7,          // hash of the address → article id
-  kFeed = 8,         // sequence → article id, in the order counted
+  kFeed = 8,         // sequence → FeedRow, in the order counted
   kTime = 9,         // (event hour, article id) → nothing
   kTrail = 10,       // article id → why it was dropped
   kStoryQueue = 11,  // sequence → StoryWork
@@ -59,7 +64,15 @@ struct Write {
   std::string value;  // kDeleteRange: the end, exclusive
 };
 
-// Everything that one transaction does. Not thread-safe; reuse it with Clear.
+// What a row must be when the batch is committed.
+struct Expectation {
+  Table table;
+  std::string key;
+  std::optional<std::string> value;  // nullopt: absent
+};
+
+// Everything that one transaction does. Of several writes to one key the last counts; a key inside a deleted range
+// must not be written as well. Not thread-safe; reuse it with Clear.
 class Batch {
  public:
   void Put(Table table, std::string key, std::string value) {
@@ -68,6 +81,17 @@ class Batch {
   void Delete(Table table, std::string key) { writes_.push_back({Write::Kind::kDelete, table, std::move(key), {}}); }
   void DeleteRange(Table table, std::string begin, std::string end) {
     writes_.push_back({Write::Kind::kDeleteRange, table, std::move(begin), std::move(end)});
+  }
+  // Adds a row under the table's next number: ascending in the order of commits, from 1, never given out twice.
+  void Append(Table table, std::string value) { appends_.emplace_back(table, std::move(value)); }
+  // The commit fails with ABORTED unless the row is `value` still.
+  void Expect(Table table, std::string key, std::optional<std::string> value) {
+    expectations_.push_back({table, std::move(key), std::move(value)});
+  }
+  // Put that expects the row to be as it was read. At most one for each key.
+  void Replace(Table table, std::string key, std::optional<std::string> before, std::string value) {
+    Expect(table, key, std::move(before));
+    Put(table, std::move(key), std::move(value));
   }
   void Count(CountChange change) { counts_.push_back(std::move(change)); }
   // The commit fails unless `claim` is still the latest of its partition.
@@ -80,17 +104,22 @@ class Batch {
     int64_t next_offset;
   };
   const std::vector<Write>& writes() const { return writes_; }
+  const std::vector<std::pair<Table, std::string>>& appends() const { return appends_; }
+  const std::vector<Expectation>& expectations() const { return expectations_; }
   const std::vector<CountChange>& counts() const { return counts_; }
   const std::vector<Owner>& owners() const { return owners_; }
-  bool empty() const { return writes_.empty() && counts_.empty() && owners_.empty(); }
   void Clear() {
     writes_.clear();
+    appends_.clear();
+    expectations_.clear();
     counts_.clear();
     owners_.clear();
   }
 
  private:
   std::vector<Write> writes_;
+  std::vector<std::pair<Table, std::string>> appends_;
+  std::vector<Expectation> expectations_;
   std::vector<CountChange> counts_;
   std::vector<Owner> owners_;
 };
@@ -113,7 +142,13 @@ class Engine : public View {
  public:
   // Takes the partition: increments its epoch durably and says where to resume.
   virtual base::Result<Claim> TakeClaim(const std::string& cluster_id, const base::TopicPartition& where) = 0;
-  // Atomic and durable (fsync) when it returns OK. After an error other than UNAVAILABLE nothing was written.
+  // Takes or prolongs the lease `name` for `time`. nullopt: another holder's lease still runs. A change of holder
+  // fences the former one: commits that require its claim fail. Any thread.
+  virtual base::Result<std::optional<Claim>> TakeLease(const std::string& name, const std::string& holder,
+                                                       std::chrono::milliseconds time) = 0;
+  // True when other processes may write too.
+  virtual bool shared() const { return false; }
+  // Atomic and durable (fsync) when it returns OK.
   virtual base::Status Commit(const Batch& batch) = 0;
   // Reads as of now, whatever is committed later. The engine outlives it.
   virtual std::unique_ptr<View> Snapshot() const = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "racewatch/v1/store_service.pb.h"
+#include "store/backup.h"
 #include "store/digest.h"
 #include "store/http_params.h"
 #include "store/page_files.h"
@@ -192,6 +193,22 @@ HttpResponse Digests(const Engine* engine) {
   return out;
 }
 
+// A consistent copy of everything, while the store goes on. It ends without its last block when reading fails.
+HttpResponse Backup(const Engine* engine) {
+  HttpResponse out;
+  if (engine == nullptr) {
+    out.status = HttpStatusFor(base::Unavailable(""));
+    out.body = ErrorJson(base::Unavailable("the store is starting"));
+    return out;
+  }
+  out.content_type = "application/octet-stream";
+  out.stream = [writer = std::make_shared<BackupWriter>(*engine)](const std::function<bool(std::string_view)>& write) {
+    const auto bytes = writer->Next();
+    return bytes.ok() && !bytes->empty() && write(*bytes);
+  };
+  return out;
+}
+
 }  // namespace
 
 HttpApi::HttpApi(base::HttpServer& server, Changes& changes, bool page) : changes_(changes) {
@@ -204,6 +221,7 @@ HttpApi::HttpApi(base::HttpServer& server, Changes& changes, bool page) : change
     return out;
   });
   server.Handle("GET", "/api/v1/digest", [this](const HttpRequest&) { return Digests(engine_); });
+  server.Handle("GET", "/api/v1/backup", [this](const HttpRequest&) { return Backup(engine_); });
   if (!page) return;
   for (const PageFile& file : PageFiles()) {
     const auto handler = [&file](const HttpRequest&) {
@@ -288,6 +306,7 @@ std::string OpenApiDocument() {
   }
   paths += R"(,"/api/v1/digest":{"get":{"summary":"Digests of the state, to compare stores","responses":{"200":{"description":"{digest, story_digest}"}}}})";
   paths += R"(,"/api/v1/alerts/test":{"post":{"summary":"What a rule would have sent, {rule, from, to}; one alert a line","responses":{"200":{"description":"Alerts as on the topic"},"400":{"description":"What is wrong, as {code, message}"}}}})";
+  paths += R"(,"/api/v1/backup":{"get":{"summary":"A consistent copy of the state, as racewatch store backup takes it","responses":{"200":{"description":"Bytes"}}}})";
   return "{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"racewatch store\",\"version\":\"1\"},\"paths\":{" + paths + "}}\n";
 }
 

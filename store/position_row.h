@@ -1,5 +1,5 @@
-// The row behind a claim, shared by the engines: key from (cluster, topic, partition), value (epoch, next
-// offset). Pure, header only.
+// The engines' own rows: behind a claim, key from (cluster, topic, partition), value (epoch, next offset); and in
+// Table::kMeta the number of the last row appended to a table. Pure, header only.
 #pragma once
 
 #include <string>
@@ -7,6 +7,7 @@
 
 #include "base/bus/record.h"
 #include "store/codec.h"
+#include "store/engine.h"
 
 namespace racewatch::store {
 
@@ -17,6 +18,8 @@ inline std::string PositionKey(std::string_view cluster_id, const base::TopicPar
   AppendBig(&key, static_cast<uint32_t>(where.partition));
   return key;
 }
+
+inline std::string LastKey(Table table) { return "last/" + std::to_string(static_cast<int>(table)); }
 
 struct PositionRow {
   int64_t epoch = 0;

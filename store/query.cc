@@ -4,7 +4,7 @@
 #include <map>
 
 #include "racewatch/v1/store_service.pb.h"
-#include "store/applier.h"
+#include "store/progress.h"
 #include "store/trends.h"
 
 namespace racewatch::store {
@@ -153,11 +153,8 @@ base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrends
       if (request.include_zeros() || point.articles > 0 || point.stories > 0 || kind == WindowKind::kAll)
         FillPoint(point, kind, series->add_points());
   }
-  RW_ASSIGN_OR_RETURN(const auto stored, view->Get(Table::kMeta, "progress"));
-  if (stored) {
-    RW_ASSIGN_OR_RETURN(const Progress progress, Progress::Decode(*stored));
-    response->set_model_version(progress.model_version);
-  }
+  RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(*view));
+  response->set_model_version(progress.model_version);
   response->set_taxonomy_version(std::string(base::kTaxonomyVersion));
   return {};
 }

@@ -251,15 +251,17 @@ base::Status Query::NextArticles(const CompiledFilter& filter, size_t limit, uin
   base::Status failure;
   size_t looked = 0;
   const auto view = engine_.Snapshot();
-  RW_RETURN_IF_ERROR(view->Scan(Table::kFeed, SequenceKey(*cursor + 1), "", false, [&](std::string_view key, std::string_view id) {
+  RW_RETURN_IF_ERROR(view->Scan(Table::kFeed, SequenceKey(*cursor + 1), "", false, [&](std::string_view key, std::string_view value) {
     if (out->size() == limit || ++looked > kScanMax) return false;
     const uint64_t sequence = Reader(key).Big<uint64_t>();
     *cursor = sequence;
-    const auto row = ReadArticle(*view, id);
+    const auto counted = FeedRow::Decode(value);
+    if (!counted.ok()) return failure = counted.status(), false;
+    const auto row = ReadArticle(*view, counted->article);
     if (!row.ok()) return failure = row.status(), false;
-    if (!*row || (*row)->feed_sequence != sequence || !filter.MatchesCounts((*row)->counted)) return true;
+    if (!*row || (*row)->version != counted->version || !filter.MatchesCounts((*row)->counted)) return true;
     v1::WatchArticlesResponse response;
-    if (!ReadDetail(*view, id, response.mutable_article()).ok()) return true;
+    if (!ReadDetail(*view, counted->article, response.mutable_article()).ok()) return true;
     if (!filter.MatchesArticle(response.article().article())) return true;
     response.set_resume_token(std::to_string(sequence));
     out->push_back(std::move(response));

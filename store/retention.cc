@@ -8,6 +8,7 @@
 #include "racewatch/v1/tagged_article.pb.h"
 #include "store/article_row.h"
 #include "store/codec.h"
+#include "store/progress.h"
 #include "store/story_step.h"
 
 namespace racewatch::store {
@@ -65,10 +66,20 @@ base::Result<size_t> DeleteArticles(const Engine& engine, uint32_t first_open_da
     RW_ASSIGN_OR_RETURN(const auto detail, engine.Get(Table::kDetail, id));
     if (detail) RW_RETURN_IF_ERROR(DeleteUrls(*detail, batch));
     batch->Delete(Table::kDetail, id);
+    // A revision counted meanwhile must not vanish with what was read.
+    batch->Expect(Table::kArticle, id, stored);
     batch->Delete(Table::kArticle, id);
-    batch->Delete(Table::kFeed, SequenceKey(row.feed_sequence));
   }
   return keys.size();
+}
+
+base::Result<uint64_t> LastSequence(const Engine& engine, Table table) {
+  uint64_t last = 0;
+  RW_RETURN_IF_ERROR(engine.Scan(table, "", "", true, [&](std::string_view key, std::string_view) {
+    last = Reader(key).Big<uint64_t>();
+    return false;
+  }));
+  return last;
 }
 
 // Everything that goes by range, once a day of the stream.
@@ -77,18 +88,15 @@ base::Status DeleteRanges(const Engine& engine, const RetentionOptions& options,
   for (Slice slice = 0; slice < kSlicesPerWindow; ++slice)
     batch->DeleteRange(Table::kWindow, WindowRowKey(WindowKind::kHour, slice, 0), WindowRowKey(WindowKind::kHour, slice, hour_day * 24));
   batch->DeleteRange(Table::kFamily, FamilyRowPrefix(WindowKind::kHour, 0), FamilyRowPrefix(WindowKind::kHour, hour_day * 24));
-  if (progress.feed_sequence > options.feed_rows_max)
-    batch->DeleteRange(Table::kFeed, SequenceKey(0), SequenceKey(progress.feed_sequence - options.feed_rows_max));
+  RW_ASSIGN_OR_RETURN(const uint64_t last_feed, LastSequence(engine, Table::kFeed));
+  if (last_feed > options.feed_rows_max)
+    batch->DeleteRange(Table::kFeed, SequenceKey(0), SequenceKey(last_feed - options.feed_rows_max));
   const base::UnixMs oldest_trail = progress.stream_ms - options.late_days_max * kMsPerDay;
   RW_RETURN_IF_ERROR(engine.Scan(Table::kTrail, "", "", false, [&](std::string_view key, std::string_view value) {
     if (Reader(value).Signed() < oldest_trail) batch->Delete(Table::kTrail, std::string(key));
     return true;
   }));
-  uint64_t last_alert = 0;
-  RW_RETURN_IF_ERROR(engine.Scan(Table::kAlertLog, "", "", true, [&](std::string_view key, std::string_view) {
-    last_alert = Reader(key).Big<uint64_t>();
-    return false;
-  }));
+  RW_ASSIGN_OR_RETURN(const uint64_t last_alert, LastSequence(engine, Table::kAlertLog));
   std::string first_unsent;
   RW_RETURN_IF_ERROR(engine.Scan(Table::kOutbox, "", "", false, [&](std::string_view key, std::string_view) {
     first_unsent = std::string(key);
@@ -105,22 +113,24 @@ base::Status DeleteRanges(const Engine& engine, const RetentionOptions& options,
 }  // namespace
 
 base::Result<bool> RunRetention(Engine& engine, const RetentionOptions& options, const Claim& leader,
-                                size_t articles_max, Progress* progress) {
-  const auto today = static_cast<uint32_t>(progress->stream_ms / kMsPerDay);
+                                size_t articles_max) {
+  RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(engine));
+  RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kMeta, kFrozenKey));
+  RW_ASSIGN_OR_RETURN(const uint32_t first_open_day, DecodeFrozen(stored));
+  const auto today = static_cast<uint32_t>(progress.stream_ms / kMsPerDay);
   const uint32_t open_day = today > options.late_days_max ? today - options.late_days_max : 0;
   Batch batch;
   batch.Require(leader);
-  if (open_day > progress->first_open_day) {
-    progress->first_open_day = open_day;
+  if (open_day > first_open_day) {
     // Hours of a day that may still change are never removed.
     const uint32_t hour_day = std::min(open_day, today - std::min(today, options.hour_windows_days));
-    RW_RETURN_IF_ERROR(DeleteRanges(engine, options, hour_day, *progress, &batch));
-    batch.Put(Table::kMeta, "progress", progress->Encode());
+    RW_RETURN_IF_ERROR(DeleteRanges(engine, options, hour_day, progress, &batch));
+    batch.Put(Table::kMeta, std::string(kFrozenKey), EncodeFrozen(open_day));
     RW_RETURN_IF_ERROR(engine.Commit(batch));
     return true;
   }
   // While their story work waits, articles stay: the step needs their rows.
-  RW_ASSIGN_OR_RETURN(const size_t deleted, DeleteArticles(engine, progress->first_open_day, articles_max, &batch));
+  RW_ASSIGN_OR_RETURN(const size_t deleted, DeleteArticles(engine, first_open_day, articles_max, &batch));
   if (deleted == 0) return false;
   RW_RETURN_IF_ERROR(engine.Commit(batch));
   return true;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "base/status.h"
-#include "store/applier.h"
 #include "store/engine.h"
 
 namespace racewatch::store {
@@ -18,8 +17,8 @@ struct RetentionOptions {
 };
 
 // Does the next piece of what is due, at most `articles_max` articles, in one transaction under `leader`; false
-// when nothing is due. Moves progress->first_open_day; after an error reload the progress.
+// when nothing is due. Appliers must Reload after it moved the frozen day, or their next commit fails with ABORTED.
 base::Result<bool> RunRetention(Engine& engine, const RetentionOptions& options, const Claim& leader,
-                                size_t articles_max, Progress* progress);
+                                size_t articles_max);
 
 }  // namespace racewatch::store

@@ -9,14 +9,21 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <condition_variable>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <utility>
 
+#include "store/local_leases.h"
+#include "store/migrations.h"
 #include "store/position_row.h"
 
 namespace racewatch::store {
 namespace {
+
+constexpr std::chrono::milliseconds kStallPause{2};
 
 rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -32,7 +39,7 @@ base::Status ToStatus(const rocksdb::Status& status, std::string_view what) {
   if (status.ok()) return {};
   const std::string text = std::string(what) + ": " + status.ToString();
   if (status.IsCorruption()) return base::DataLoss(text);
-  if (status.IsNoSpace() || status.IsBusy() || status.IsTimedOut()) return base::Unavailable(text);
+  if (status.IsNoSpace() || status.IsBusy() || status.IsTimedOut() || status.IsIncomplete()) return base::Unavailable(text);
   return base::Internal(text);
 }
 
@@ -165,13 +172,32 @@ struct RocksDbEngine::Impl {
   std::shared_ptr<rocksdb::Cache> cache;
   rocksdb::WriteOptions write_options;
   std::mutex mutex;  // commits and claims
+  std::mutex lease_mutex;  // before `mutex`
   CountLedger ledger;
+  LocalLeases leases;
+  std::map<Table, uint64_t> last;  // number of the last row appended
   rocksdb::WriteBatch out;  // reused: several megabytes, fresh memory for each would cost as much as the copy
 
+  rocksdb::Status WriteOut();
   base::Status CheckOwners(const Batch& batch);
+  base::Status CheckExpectations(const Batch& batch);
+  base::Status AddAppends(const Batch& batch, std::map<Table, uint64_t>* numbers);
   base::Status AddCounts(const Batch& batch);
   base::Status AddWrites(const Batch& batch);
 };
+
+// A write that waits for compaction must not wait for a disk that is full: nobody would make RocksDB go on.
+rocksdb::Status RocksDbEngine::Impl::WriteOut() {
+  std::mutex never;
+  std::unique_lock lock(never);
+  std::condition_variable pause;
+  for (;;) {
+    const rocksdb::Status written = db->Write(write_options, &out);
+    if (!written.IsIncomplete()) return written;
+    if (const rocksdb::Status resumed = db->Resume(); !resumed.ok()) return resumed;
+    pause.wait_for(lock, kStallPause);
+  }
+}
 
 base::Status RocksDbEngine::Impl::CheckOwners(const Batch& batch) {
   for (const auto& owner : batch.owners()) {
@@ -186,6 +212,33 @@ base::Status RocksDbEngine::Impl::CheckOwners(const Batch& batch) {
     if (owner.next_offset < 0) continue;
     row.next_offset = owner.next_offset;
     RW_RETURN_IF_ERROR(ToStatus(out.Put(FullKey(Table::kPosition, key), row.Encode()), "store: batch"));
+  }
+  return {};
+}
+
+base::Status RocksDbEngine::Impl::CheckExpectations(const Batch& batch) {
+  for (const Expectation& expected : batch.expectations()) {
+    RW_ASSIGN_OR_RETURN(const auto stored, GetFrom(db.get(), {}, expected.table, expected.key));
+    if (stored != expected.value) return base::Aborted("store: a row has changed since it was read");
+  }
+  return {};
+}
+
+base::Status RocksDbEngine::Impl::AddAppends(const Batch& batch, std::map<Table, uint64_t>* numbers) {
+  for (const auto& [table, value] : batch.appends()) {
+    const auto [at, is_new] = numbers->try_emplace(table, 0);
+    if (is_new) {
+      RW_ASSIGN_OR_RETURN(const auto stored, GetFrom(db.get(), {}, Table::kMeta, LastKey(table)));
+      if (stored) at->second = Reader(*stored).Varint();
+    }
+    std::string key;
+    AppendBig(&key, ++at->second);
+    RW_RETURN_IF_ERROR(ToStatus(out.Put(FullKey(table, key), value), "store: batch"));
+  }
+  for (const auto& [table, number] : *numbers) {
+    std::string value;
+    AppendVarint(&value, number);
+    RW_RETURN_IF_ERROR(ToStatus(out.Put(FullKey(Table::kMeta, LastKey(table)), value), "store: batch"));
   }
   return {};
 }
@@ -241,21 +294,16 @@ base::Result<std::unique_ptr<RocksDbEngine>> RocksDbEngine::Open(const RocksDbOp
   if (!opened.ok()) return ToStatus(opened, "state folder " + wanted.path);
   impl->db.reset(db);
   impl->write_options.sync = wanted.fsync;
-  RW_ASSIGN_OR_RETURN(const auto schema, GetFrom(db, {}, Table::kMeta, "schema"));
-  if (!schema) {
-    std::string value;
-    AppendVarint(&value, kSchemaVersion);
-    rocksdb::WriteOptions sync;
-    sync.sync = true;
-    RW_RETURN_IF_ERROR(ToStatus(db->Put(sync, FullKey(Table::kMeta, "schema"), value), "state folder " + wanted.path));
-  } else {
-    const uint64_t version = Reader(*schema).Varint();
-    if (version > kSchemaVersion)
-      return base::FailedPrecondition("state folder " + wanted.path + ": written by a newer racewatch (schema " +
-                                      std::to_string(version) + ", this build knows " +
-                                      std::to_string(kSchemaVersion) + ")");
-  }
-  return std::unique_ptr<RocksDbEngine>(new RocksDbEngine(std::move(impl)));
+  impl->write_options.no_slowdown = true;
+  std::unique_ptr<RocksDbEngine> engine(new RocksDbEngine(std::move(impl)));
+  RW_RETURN_IF_ERROR(Migrate(*engine).Annotate("state folder " + wanted.path));
+  return engine;
+}
+
+base::Result<std::optional<Claim>> RocksDbEngine::TakeLease(const std::string& name, const std::string& holder,
+                                                            std::chrono::milliseconds time) {
+  const std::scoped_lock lock(impl_->lease_mutex);
+  return impl_->leases.Take(name, holder, time, [this](const base::TopicPartition& where) { return TakeClaim("", where); });
 }
 
 base::Result<std::optional<std::string>> RocksDbEngine::Get(Table table, std::string_view key) const {
@@ -287,16 +335,21 @@ base::Result<Claim> RocksDbEngine::TakeClaim(const std::string& cluster_id, cons
 base::Status RocksDbEngine::Commit(const Batch& batch) {
   const std::scoped_lock lock(impl_->mutex);
   impl_->out.Clear();
+  std::map<Table, uint64_t> last = impl_->last;
   base::Status status = impl_->CheckOwners(batch);
+  if (status.ok()) status = impl_->CheckExpectations(batch);
   if (status.ok()) status = impl_->AddCounts(batch);
+  if (status.ok()) status = impl_->AddAppends(batch, &last);
   if (status.ok()) status = impl_->AddWrites(batch);
   if (status.ok()) {
-    status = ToStatus(impl_->db->Write(impl_->write_options, &impl_->out), "store: commit");
+    status = ToStatus(impl_->WriteOut(), "store: commit");
     // After a failed write RocksDB refuses further ones until Resume; a full disk may have room again.
     if (!status.ok()) (void)impl_->db->Resume();
   }
-  status.ok() ? impl_->ledger.Committed() : impl_->ledger.RolledBack();
-  return status;
+  if (!status.ok()) return impl_->ledger.RolledBack(), status;
+  impl_->last = std::move(last);
+  impl_->ledger.Committed();
+  return {};
 }
 
 uint64_t RocksDbEngine::disk_bytes() const {

@@ -30,6 +30,8 @@ class RocksDbEngine final : public Engine {
   base::Status Scan(Table table, std::string_view begin, std::string_view end, bool reverse,
                     const Visit& visit) const override;
   base::Result<Claim> TakeClaim(const std::string& cluster_id, const base::TopicPartition& where) override;
+  base::Result<std::optional<Claim>> TakeLease(const std::string& name, const std::string& holder,
+                                               std::chrono::milliseconds time) override;
   base::Status Commit(const Batch& batch) override;
   std::unique_ptr<View> Snapshot() const override;
 

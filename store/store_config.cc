@@ -9,6 +9,19 @@
 
 namespace racewatch::store {
 
+namespace {
+
+void ValidatePostgreSql(const v1::PostgreSqlConfig& config, base::Problems* problems) {
+  if (config.conninfo().empty()) problems->Add("postgresql.conninfo", "is required, for example \"host=127.0.0.1 dbname=racewatch\"");
+  const std::string& schema = config.schema();
+  const bool named = schema.size() <= 63 && schema.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos &&
+                     (schema[0] == '_' || (schema[0] >= 'a' && schema[0] <= 'z'));
+  if (!named) problems->Add("postgresql.schema", "'" + schema + "' is not [a-z_][a-z0-9_]* of at most 63");
+  base::CheckRange("postgresql.lease_ms", config.lease_ms(), 1000, 600'000, problems);
+}
+
+}  // namespace
+
 v1::StoreConfig WithDefaults(v1::StoreConfig config) {
   if (config.http().listen().empty()) config.mutable_http()->set_listen("127.0.0.1:8474");
   if (config.http().threads() == 0) config.mutable_http()->set_threads(8);
@@ -22,6 +35,10 @@ v1::StoreConfig WithDefaults(v1::StoreConfig config) {
   if (!config.has_page()) config.set_page(true);
   if (config.memtable_bytes() == 0) config.set_memtable_bytes(64u << 20);
   if (config.cache_bytes() == 0) config.set_cache_bytes(64u << 20);
+  if (config.has_postgresql()) {
+    if (config.postgresql().schema().empty()) config.mutable_postgresql()->set_schema("racewatch");
+    if (config.postgresql().lease_ms() == 0) config.mutable_postgresql()->set_lease_ms(10'000);
+  }
   if (config.rules_size() == 0)
     for (const auto& rule : DefaultRules()) *config.add_rules() = rule;
   return config;
@@ -39,6 +56,7 @@ void ValidateStoreConfig(const v1::StoreConfig& given, base::Problems* problems)
   base::CheckRange("idle_s", config.idle_s(), 1, 86'400, problems);
   base::CheckRange("memtable_bytes", static_cast<double>(config.memtable_bytes()), 1 << 20, 16e9, problems);
   base::CheckRange("cache_bytes", static_cast<double>(config.cache_bytes()), 1 << 20, 64e9, problems);
+  if (config.has_postgresql()) ValidatePostgreSql(config.postgresql(), problems);
   ValidateRules("rules", {config.rules().begin(), config.rules().end()}, problems);
   ValidateSubscribers(config, problems);
 }

@@ -1,10 +1,12 @@
 #include "store/store_loop.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <utility>
 
 #include "base/bus/dead_letter.h"
@@ -13,9 +15,12 @@
 #include "racewatch/v1/config.pb.h"
 #include "store/alert_step.h"
 #include "store/applier.h"
+#include "store/leader.h"
+#include "store/progress.h"
 #include "store/query.h"
 #include "store/redaction.h"
 #include "store/retention.h"
+#include "store/settlement.h"
 #include "store/store_metrics.h"
 #include "store/story_step.h"
 #include "store/watermark.h"
@@ -32,6 +37,14 @@ constexpr size_t kRetentionArticlesMax = 500;
 constexpr milliseconds kBackOff{200};
 constexpr milliseconds kFlushWait{1000};
 constexpr milliseconds kWebhookWait{10};
+constexpr milliseconds kLookEvery{100};
+constexpr int64_t kSilentMs = 10'000;
+
+// Of this process life, for the lease.
+std::string UniqueName() {
+  std::random_device random;
+  return std::to_string(random()) + "-" + std::to_string(random());
+}
 
 }  // namespace
 
@@ -46,9 +59,12 @@ struct StoreLoop::Impl {
         alerts(e, {c.rules().begin(), c.rules().end()}),
         outbox(e, k, t, l),
         texts(e, k, c.text_days()),
+        drops_texts(c.text_days() > 0),
         metrics(registry),
         watermark({.lateness_ms = int64_t{c.watermark_s()} * 1000, .idle_ms = int64_t{c.idle_s()} * 1000}),
-        webhooks(e, t, registry, l) {
+        webhooks(e, t, registry, l),
+        settlement(e, s),
+        lease(c.postgresql().lease_ms()) {
     webhooks.Configure({c.subscribers().begin(), c.subscribers().end()}, {c.silences().begin(), c.silences().end()});
   }
 
@@ -65,13 +81,24 @@ struct StoreLoop::Impl {
   AlertStep alerts;
   Outbox outbox;
   TextRetention texts;
+  const bool drops_texts;
   StoreMetrics metrics;
   Watermark watermark;
   Webhooks webhooks;
+  Settlement settlement;
+  const milliseconds lease;
 
-  Claim leader;
+  std::unique_ptr<LeaderKeeper> keeper;  // with a shared engine
+  std::optional<Claim> leader;           // while this process leads; always, alone
+  int64_t fenced_epoch = -1;             // a lead that was taken from us, whatever the keeper still thinks
+  std::atomic<bool> leading = false;
+  bool stale = false;        // the applier must read again what it keeps
+  base::Status unclaimed;    // why a partition could not be claimed
+  std::stop_token stopping;  // of the round under way
   std::string cluster_id;
   std::map<base::TopicPartition, Claim> claims;
+  std::optional<std::map<base::TopicPartition, Noted>> noted_by_all;  // counted by all; told into stories once the queue is empty
+  std::chrono::steady_clock::time_point next_look;
   std::condition_variable_any waiting;
   std::mutex waiting_mutex;
   mutable std::mutex mutex;  // counts, not_ready, reload
@@ -87,23 +114,42 @@ struct StoreLoop::Impl {
     const std::scoped_lock lock(mutex);
     not_ready = std::move(why);
   }
-  base::Status LearnCluster(const std::stop_token& stop);
-  base::Status SendDeadLetters(const std::vector<base::Record>& records, const std::vector<DeadLetter>& letters,
-                               const std::stop_token& stop);
-  base::Status ApplyOnce(const std::vector<base::Record>& records, const std::stop_token& stop);
-  base::Status ApplyAll(const std::vector<base::Record>& records, const std::stop_token& stop);
+  base::Status LearnCluster();
+  base::Status NoteCluster();
+  base::Status SendDeadLetters(const std::vector<base::Record>& records, const std::vector<DeadLetter>& letters);
+  base::Status ApplyOnce(const std::vector<base::Record>& records);
+  base::Status ApplyAll(const std::vector<base::Record>& records);
   void Count(const std::vector<base::Record>& records, const Applied& applied);
   base::Result<StoryStep::Done> RunStories();
   base::Result<bool> RunAlerts(base::UnixMs now);
   base::Result<bool> RunOutbox();
   base::Result<bool> RunWebhooks(milliseconds wait);
   base::Status TakeReload();
-  void Settle(base::UnixMs now, bool stories_done);
+  base::Result<bool> RunRetention();
+  struct Lead {
+    bool steps_left = false;
+    bool stories_left = false;
+    bool told = false;  // some stories
+    bool sent = false;
+    bool calling = false;
+    bool removed = false;
+    bool any() const { return steps_left || stories_left || told || sent || calling || removed; }
+  };
+  base::Result<bool> RestoreLead();
+  base::Status FollowLease();
+  void DropLead();
+  base::Result<Lead> RunLead(milliseconds webhook_wait);
+  base::Status LeadFailed(const base::Status& why);
+  std::map<base::TopicPartition, Noted> Own(base::UnixMs now);
+  void SettleByAll();
+  void LookAtAll();
+  base::Status Settle(base::UnixMs now, const Lead& lead);
+  base::Status Fenced(const base::Status& why);
 };
 
 // Waits until the bus says which log this is: positions of another log mean nothing here.
-base::Status StoreLoop::Impl::LearnCluster(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
+base::Status StoreLoop::Impl::LearnCluster() {
+  while (!stopping.stop_requested()) {
     auto id = source.ClusterId();
     if (id.ok()) {
       cluster_id = std::move(id).value();
@@ -111,10 +157,19 @@ base::Status StoreLoop::Impl::LearnCluster(const std::stop_token& stop) {
     }
     if (!id.status().retryable()) return id.status();
     SetNotReady(id.status().message());
-    Wait(kBackOff, stop);
+    Wait(kBackOff, stopping);
   }
+  base::Status status;
+  do {
+    status = NoteCluster();
+    if (status.retryable()) Wait(kBackOff, stopping);
+  } while (status.retryable() && !stopping.stop_requested());
+  return stopping.stop_requested() ? base::Status() : status;
+}
+
+base::Status StoreLoop::Impl::NoteCluster() {
   RW_ASSIGN_OR_RETURN(const auto known, engine.Get(Table::kMeta, "cluster"));
-  if (known == cluster_id || stop.stop_requested()) return {};
+  if (known == cluster_id) return {};
   if (known) {
     log.Warn("log_replaced", {{"was", *known}, {"is", cluster_id}});
     metrics.LogReplaced();
@@ -125,8 +180,7 @@ base::Status StoreLoop::Impl::LearnCluster(const std::stop_token& stop) {
 }
 
 // An acknowledged record may only be passed over once its dead letter is safe on the bus.
-base::Status StoreLoop::Impl::SendDeadLetters(const std::vector<base::Record>& records, const std::vector<DeadLetter>& letters,
-                                              const std::stop_token& stop) {
+base::Status StoreLoop::Impl::SendDeadLetters(const std::vector<base::Record>& records, const std::vector<DeadLetter>& letters) {
   struct Reports {
     std::mutex mutex;
     std::vector<size_t> failed;
@@ -134,7 +188,7 @@ base::Status StoreLoop::Impl::SendDeadLetters(const std::vector<base::Record>& r
   std::vector<size_t> left(letters.size());
   for (size_t i = 0; i < left.size(); ++i) left[i] = i;
   while (!left.empty()) {
-    if (stop.stop_requested()) return base::Cancelled("stopping");
+    if (stopping.stop_requested()) return base::Cancelled("stopping");
     const auto reports = std::make_shared<Reports>();
     std::vector<size_t> again;
     for (const size_t i : left) {
@@ -156,16 +210,18 @@ base::Status StoreLoop::Impl::SendDeadLetters(const std::vector<base::Record>& r
     if (left.empty()) break;
     metrics.store.Error("dead_letter_not_delivered");
     log.RateLimited(base::LogLevel::kWarn, "dead_letter_not_delivered", {{"records", static_cast<uint64_t>(left.size())}});
-    Wait(kBackOff, stop);
+    Wait(kBackOff, stopping);
   }
   return {};
 }
 
-base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records, const std::stop_token& stop) {
+base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records) {
   const auto begun = std::chrono::steady_clock::now();
+  if (stale) RW_RETURN_IF_ERROR(applier.Reload());
+  stale = false;
   Batch batch;
   RW_ASSIGN_OR_RETURN(const Applied applied, applier.Apply(records, clock.NowMs(), &batch));
-  RW_RETURN_IF_ERROR(SendDeadLetters(records, applied.dead_letters, stop));
+  RW_RETURN_IF_ERROR(SendDeadLetters(records, applied.dead_letters));
   RW_RETURN_IF_ERROR(KeepLabels(engine, sink, records));
   std::map<base::TopicPartition, int64_t> next;
   for (const base::Record& record : records) {
@@ -188,21 +244,33 @@ base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records
   return {};
 }
 
-base::Status StoreLoop::Impl::ApplyAll(const std::vector<base::Record>& records, const std::stop_token& stop) {
+base::Status StoreLoop::Impl::ApplyAll(const std::vector<base::Record>& records) {
   // A partition taken away meanwhile belongs to somebody else.
   std::vector<base::Record> ours;
   for (const base::Record& record : records)
     if (claims.contains({record.topic, record.partition})) ours.push_back(record);
+  if (ours.empty()) return {};
   for (;;) {
-    const base::Status status = ApplyOnce(ours, stop);
-    if (status.ok() || stop.stop_requested()) return {};
+    const base::Status status = ApplyOnce(ours);
+    if (status.ok() || stopping.stop_requested()) return {};
+    stale = true;
+    if (status.code() == base::Code::kFailedPrecondition) return Fenced(status);
     if (!status.retryable()) return status;
-    metrics.store.Error("not_committed");
+    metrics.store.Error(status.code() == base::Code::kAborted ? "row_changed" : "not_committed");
+    if (status.code() == base::Code::kAborted) continue;  // another writer came first: decide again
     log.RateLimited(base::LogLevel::kWarn, "batch_not_committed", {{"why", status.message()}});
     SetNotReady(status.message());
-    RW_RETURN_IF_ERROR(applier.Reload());
-    Wait(kBackOff, stop);
+    Wait(kBackOff, stopping);
   }
+}
+
+// Somebody else took a partition of ours. What was in hand is theirs; what is ours now, the group says.
+base::Status StoreLoop::Impl::Fenced(const base::Status& why) {
+  if (!engine.shared()) return why;
+  log.Warn("fenced", {{"why", why.message()}});
+  metrics.store.Error("fenced");
+  claims.clear();
+  return source.Rejoin();
 }
 
 void StoreLoop::Impl::Count(const std::vector<base::Record>& records, const Applied& applied) {
@@ -232,49 +300,38 @@ void StoreLoop::Impl::Count(const std::vector<base::Record>& records, const Appl
 
 base::Result<StoryStep::Done> StoreLoop::Impl::RunStories() {
   const auto begun = std::chrono::steady_clock::now();
-  const auto done = stories.Advance(kStoryWorkMax, leader);
-  if (!done.ok()) {
-    if (!done.status().retryable()) return done.status();
-    RW_RETURN_IF_ERROR(stories.Restore());  // the index may be ahead of the tables
-    return StoryStep::Done{0, true};
-  }
-  if (done->stories > 0) {
-    metrics.story.Received(static_cast<double>(done->stories));
-    metrics.story.Sent(static_cast<double>(done->stories));
+  RW_ASSIGN_OR_RETURN(const StoryStep::Done done, stories.Advance(kStoryWorkMax, *leader));
+  if (done.stories > 0) {
+    metrics.story.Received(static_cast<double>(done.stories));
+    metrics.story.Sent(static_cast<double>(done.stories));
     metrics.story.Duration(std::chrono::steady_clock::now() - begun);
   }
-  return *done;
+  return done;
 }
 
 base::Result<bool> StoreLoop::Impl::RunAlerts(base::UnixMs now) {
-  const auto done = alerts.Run(watermark.At(now), now, kAlertStepsMax, leader);
-  if (!done.ok()) {
-    if (!done.status().retryable()) return done.status();
-    RW_RETURN_IF_ERROR(alerts.Restore());
-    return true;
-  }
-  if (done->alerts > 0) {
-    metrics.outbox.Received(static_cast<double>(done->alerts));
+  RW_ASSIGN_OR_RETURN(const AlertStep::Done done, alerts.Run(watermark.At(now), now, kAlertStepsMax, *leader));
+  if (done.alerts > 0) {
+    metrics.outbox.Received(static_cast<double>(done.alerts));
     changes.Notify();
     const std::scoped_lock lock(mutex);
-    counts.alerts_opened += done->opened;
+    counts.alerts_opened += done.opened;
   }
-  return done->more;
+  return done.more;
 }
 
 base::Result<bool> StoreLoop::Impl::RunOutbox() {
   size_t sent = 0;
-  const base::Status status = outbox.Run(leader, &sent);
-  if (!status.ok() && !status.retryable()) return status;
+  const base::Status status = outbox.Run(*leader, &sent);
   if (sent > 0) metrics.outbox.Sent(static_cast<double>(sent));
+  if (!status.ok()) return status;
   return sent > 0;
 }
 
 // True while a request is in flight.
 base::Result<bool> StoreLoop::Impl::RunWebhooks(milliseconds wait) {
-  const base::Status status = webhooks.Run(leader, wait);
-  if (!status.ok() && !status.retryable()) return status;
-  if (!status.ok()) RW_RETURN_IF_ERROR(webhooks.Restore());
+  const base::Status status = webhooks.Run(*leader, wait);
+  if (!status.ok()) return status;
   return webhooks.busy();
 }
 
@@ -288,17 +345,131 @@ base::Status StoreLoop::Impl::TakeReload() {
   alerts.SetRules({config->rules().begin(), config->rules().end()});
   webhooks.Configure({config->subscribers().begin(), config->subscribers().end()}, {config->silences().begin(), config->silences().end()});
   log.Info("rules_reloaded", {{"rules", config->rules_size()}, {"subscribers", config->subscribers_size()}, {"silences", config->silences_size()}});
-  return webhooks.Restore();
+  if (!leading) return {};
+  const base::Status status = webhooks.Restore();
+  return status.ok() ? status : LeadFailed(status);
 }
 
-void StoreLoop::Impl::Settle(base::UnixMs now, bool stories_done) {
-  const auto lag = source.Lag();
-  for (const auto& [where, messages] : lag) {
-    const base::UnixMs newest = watermark.newest(where);
-    metrics.Lag(where, messages, newest > 0 ? (now - newest) / 1000.0 : 0);
+base::Result<bool> StoreLoop::Impl::RunRetention() {
+  RW_ASSIGN_OR_RETURN(const bool removed, store::RunRetention(engine, retention, *leader, kRetentionArticlesMax));
+  stale = stale || removed;  // the frozen day may have moved
+  return removed;
+}
+
+// Loads what the leader before us left; false: the database is away, try again.
+base::Result<bool> StoreLoop::Impl::RestoreLead() {
+  base::Status status = stories.Restore();
+  if (status.ok()) status = alerts.Restore();
+  if (status.ok()) status = outbox.Restore();
+  if (status.ok()) status = webhooks.Restore();
+  if (status.ok()) return true;
+  if (!status.retryable()) return status;
+  log.RateLimited(base::LogLevel::kWarn, "lead_not_restored", {{"why", status.message()}});
+  return false;
+}
+
+void StoreLoop::Impl::DropLead() {
+  if (leader && keeper) fenced_epoch = leader->epoch;
+  leader.reset();
+  leading = false;
+}
+
+// Takes up the lead, or lays it down, as the lease says.
+base::Status StoreLoop::Impl::FollowLease() {
+  const auto held = keeper ? keeper->claim() : leader;
+  if (!held || held->epoch <= fenced_epoch) {
+    leader.reset();
+    leading = false;
+    return {};
   }
-  watermark.Settle(now, lag, stories_done);
+  if (leading && leader->epoch == held->epoch) return {};
+  leader = held;
+  noted_by_all.reset();
+  RW_ASSIGN_OR_RETURN(leading, RestoreLead());
+  return {};
+}
+
+// What only one process may do. After an error that may pass, everything is read again: it may be ahead of the tables.
+base::Result<StoreLoop::Impl::Lead> StoreLoop::Impl::RunLead(milliseconds webhook_wait) {
+  Lead lead;
+  const auto run = [&]() -> base::Status {
+    RW_ASSIGN_OR_RETURN(const StoryStep::Done done, RunStories());
+    lead.told = done.stories > 0;
+    lead.stories_left = done.more;
+    RW_ASSIGN_OR_RETURN(lead.sent, RunOutbox());
+    RW_ASSIGN_OR_RETURN(lead.calling, RunWebhooks(webhook_wait));
+    if (!lead.stories_left) {
+      RW_ASSIGN_OR_RETURN(lead.removed, RunRetention());
+    }
+    if (drops_texts && !lead.stories_left && !lead.removed) {
+      RW_ASSIGN_OR_RETURN(const store::Progress all, ReadProgress(engine));
+      RW_ASSIGN_OR_RETURN(lead.removed, texts.Run(all.stream_ms));
+    }
+    return {};
+  };
+  const base::Status status = run();
+  if (status.ok()) return lead;
+  RW_RETURN_IF_ERROR(LeadFailed(status));
+  lead.stories_left = true;
+  return lead;
+}
+
+base::Status StoreLoop::Impl::LeadFailed(const base::Status& why) {
+  if (why.code() == base::Code::kFailedPrecondition && keeper) {
+    log.Warn("lead_fenced", {{"why", why.message()}});
+    DropLead();
+    return {};
+  }
+  if (!why.retryable()) return why;
+  metrics.story.Error("not_committed");
+  log.RateLimited(base::LogLevel::kWarn, "lead_not_committed", {{"why", why.message()}});
+  leading = false;  // FollowLease restores it
+  return {};
+}
+
+std::map<base::TopicPartition, Noted> StoreLoop::Impl::Own(base::UnixMs now) {
+  std::map<base::TopicPartition, Noted> own;
+  for (const auto& [where, lag] : source.Lag()) {
+    const base::UnixMs newest = watermark.newest(where);
+    metrics.Lag(where, lag, newest > 0 ? (now - newest) / 1000.0 : 0);
+    own[where] = {now, newest, lag};
+  }
+  return own;
+}
+
+// How far all stores are, and then, in this order, whether stories are left of what they had counted by then.
+void StoreLoop::Impl::LookAtAll() {
+  if (!leading || !engine.shared() || noted_by_all || std::chrono::steady_clock::now() < next_look) return;
+  next_look = std::chrono::steady_clock::now() + kLookEvery;
+  if (auto noted = settlement.Read(clock.NowMs(), kSilentMs); noted.ok()) noted_by_all = std::move(noted).value();
+  stories.Added();  // others fill the queue as well
+}
+
+void StoreLoop::Impl::SettleByAll() {
+  std::map<base::TopicPartition, std::optional<int64_t>> lag;
+  base::UnixMs moment = clock.NowMs();
+  for (const auto& [where, noted] : *noted_by_all) {
+    lag[where] = noted.lag;
+    if (noted.newest > 0) watermark.Read(where, noted.newest);
+    if (noted.lag) moment = std::min(moment, noted.at);
+  }
+  noted_by_all.reset();
+  watermark.Settle(moment, lag, true);
   metrics.Watermark(watermark.latest());
+}
+
+base::Status StoreLoop::Impl::Settle(base::UnixMs now, const Lead& lead) {
+  const auto own = Own(now);
+  if (!engine.shared()) {
+    if (lead.steps_left) return {};
+    watermark.Settle(now, source.Lag(), !lead.stories_left);
+    metrics.Watermark(watermark.latest());
+    return {};
+  }
+  if (leading && noted_by_all && !lead.stories_left && !lead.steps_left) SettleByAll();
+  const base::Status noted = settlement.Note(own, claims);
+  if (noted.code() == base::Code::kFailedPrecondition) return Fenced(noted);
+  return noted.retryable() ? base::Status() : noted;
 }
 
 StoreLoop::StoreLoop(const v1::StoreConfig& config, Engine& engine, base::Source& source, base::Sink& sink, base::Clock& clock,
@@ -307,13 +478,16 @@ StoreLoop::StoreLoop(const v1::StoreConfig& config, Engine& engine, base::Source
 StoreLoop::~StoreLoop() = default;
 
 base::Status StoreLoop::Restore() {
+  Impl& impl = *impl_;
+  RW_RETURN_IF_ERROR(impl.applier.Reload());
+  if (impl.engine.shared()) {
+    impl.keeper = std::make_unique<LeaderKeeper>(impl.engine, UniqueName(), impl.lease, impl.log);
+    return {};
+  }
   // Stories, alerts and outbox belong to the state, not to a partition: one claim of their own.
-  RW_ASSIGN_OR_RETURN(impl_->leader, impl_->engine.TakeClaim("", {"leader", 0}));
-  RW_RETURN_IF_ERROR(impl_->applier.Reload());
-  RW_RETURN_IF_ERROR(impl_->stories.Restore());
-  RW_RETURN_IF_ERROR(impl_->alerts.Restore());
-  RW_RETURN_IF_ERROR(impl_->webhooks.Restore());
-  return impl_->outbox.Restore();
+  RW_ASSIGN_OR_RETURN(impl.leader, impl.engine.TakeClaim("", {kLeaderName, 0}));
+  RW_ASSIGN_OR_RETURN(impl.leading, impl.RestoreLead());
+  return {};
 }
 
 void StoreLoop::Reload(const v1::StoreConfig& config) {
@@ -324,13 +498,15 @@ void StoreLoop::Reload(const v1::StoreConfig& config) {
 base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std::stop_token& stop) {
   Impl& impl = *impl_;
   Progress progress;
-  if (impl.cluster_id.empty()) {
-    RW_RETURN_IF_ERROR(impl.LearnCluster(stop));
-    if (stop.stop_requested()) return progress;
-  }
+  impl.stopping = stop;
+  if (impl.cluster_id.empty()) RW_RETURN_IF_ERROR(impl.LearnCluster());
+  if (stop.stop_requested()) return progress;
+  RW_RETURN_IF_ERROR(impl.FollowLease());
   RW_RETURN_IF_ERROR(impl.TakeReload());
   const base::UnixMs before = impl.clock.NowMs();
+  impl.LookAtAll();
   auto records = impl.source.Poll({.records_max = impl.batch_records_max}, wait);
+  RW_RETURN_IF_ERROR(impl.unclaimed);
   if (!records.ok()) {
     if (!records.status().retryable()) return records.status();
     impl.metrics.store.Error("bus_unavailable");
@@ -338,39 +514,42 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
     impl.Wait(kBackOff, stop);
     return progress;
   }
-  RW_ASSIGN_OR_RETURN(const bool steps_left, impl.RunAlerts(impl.clock.NowMs()));
+  Impl::Lead lead;
+  if (impl.leading) {
+    const auto steps_left = impl.RunAlerts(impl.clock.NowMs());
+    if (!steps_left.ok()) RW_RETURN_IF_ERROR(impl.LeadFailed(steps_left.status()));
+    lead.steps_left = !steps_left.ok() || *steps_left;
+  }
   if (records->empty()) impl.SetNotReady("");
-  else RW_RETURN_IF_ERROR(impl.ApplyAll(*records, stop));
-  RW_ASSIGN_OR_RETURN(const StoryStep::Done stories, impl.RunStories());
-  RW_ASSIGN_OR_RETURN(const bool sent, impl.RunOutbox());
-  RW_ASSIGN_OR_RETURN(const bool calling, impl.RunWebhooks(records->empty() ? kWebhookWait : milliseconds(0)));
-  bool removed = false;
-  if (!stories.more) {
-    const auto retention = RunRetention(impl.engine, impl.retention, impl.leader, kRetentionArticlesMax,
-                                        &impl.applier.mutable_progress());
-    if (!retention.ok() && !retention.status().retryable()) return retention.status();
-    if (!retention.ok()) RW_RETURN_IF_ERROR(impl.applier.Reload());
-    removed = retention.ok() && *retention;
+  else RW_RETURN_IF_ERROR(impl.ApplyAll(*records));
+  if (impl.leading) {
+    const bool steps_left = lead.steps_left;
+    RW_ASSIGN_OR_RETURN(lead, impl.RunLead(records->empty() ? kWebhookWait : milliseconds(0)));
+    lead.steps_left = steps_left;
   }
-  if (!stories.more && !removed) {
-    RW_ASSIGN_OR_RETURN(removed, impl.texts.Run(impl.applier.progress().stream_ms));
-  }
-  progress.worked = steps_left || !records->empty() || stories.stories > 0 || stories.more || sent || calling || removed;
-  impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes());
-  if (!steps_left) impl.Settle(before, !stories.more);
+  RW_RETURN_IF_ERROR(impl.Settle(before, lead));
+  if (impl.engine.shared()) impl.changes.Notify();  // others may have committed what our watches wait for
+  progress.worked = !records->empty() || lead.any();
+  impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes(), impl.leading);
   const base::UnixMs now = impl.clock.NowMs();
-  progress.idle = !progress.worked && impl.outbox.empty() && impl.watermark.settled() >= now;
+  progress.idle = !progress.worked && impl.outbox.empty() && (!impl.leading || impl.watermark.settled() >= now);
   return progress;
 }
 
 std::map<base::TopicPartition, int64_t> StoreLoop::OnAssigned(const std::vector<base::TopicPartition>& partitions) {
   std::map<base::TopicPartition, int64_t> positions;
+  impl_->stale = true;
   for (const auto& where : partitions) {
     auto claim = impl_->engine.TakeClaim(impl_->cluster_id, where);
+    // Without a claim nothing of it could be counted, and nobody else would: wait for the database.
+    while (!claim.ok() && claim.status().retryable() && !impl_->stopping.stop_requested()) {
+      impl_->SetNotReady(claim.status().message());
+      impl_->log.RateLimited(base::LogLevel::kWarn, "partition_not_claimed", {{"topic", where.topic}, {"partition", where.partition}, {"why", claim.status().message()}});
+      impl_->Wait(kBackOff, impl_->stopping);
+      claim = impl_->engine.TakeClaim(impl_->cluster_id, where);
+    }
     if (!claim.ok()) {
-      // Without a claim its records are passed over, never counted without a position.
-      impl_->log.Error("partition_not_claimed", {{"topic", where.topic}, {"partition", where.partition}, {"why", claim.status().message()}});
-      impl_->metrics.store.Error("partition_not_claimed");
+      impl_->unclaimed = claim.status();
       continue;
     }
     if (claim->next_offset >= 0) positions[where] = claim->next_offset;  // else the log's start
@@ -380,8 +559,19 @@ std::map<base::TopicPartition, int64_t> StoreLoop::OnAssigned(const std::vector<
 }
 
 void StoreLoop::OnRevoked(const std::vector<base::TopicPartition>& partitions) {
-  for (const auto& where : partitions) impl_->claims.erase(where);
+  impl_->stale = true;
+  for (const auto& where : partitions) {
+    impl_->claims.erase(where);
+  }
 }
+
+void StoreLoop::Resign() {
+  if (!impl_->keeper) return;
+  impl_->DropLead();
+  impl_->keeper.reset();
+}
+
+bool StoreLoop::leading() const { return impl_->leading; }
 
 LoopCounts StoreLoop::counts() const {
   const std::scoped_lock lock(impl_->mutex);

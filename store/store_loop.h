@@ -1,7 +1,8 @@
-// One round of the store's work, without threads: StoreRole calls Round again and again, tests call it by hand.
-// Order within a round: poll; alert steps for the moment at which everything before was settled; the polled records
-// in one transaction (dead letters delivered first); a piece of the story queue; the outbox and webhooks; retention. Errors that
-// Round returns end the role; what may pass (bus or disk away) is waited for with back-off until `stop`.
+// One round of the store's work: StoreRole calls Round again and again, tests call it by hand. Order within a round: poll;
+// alert steps for the moment at which everything before was settled; the polled records in one transaction (dead letters
+// delivered first); a piece of the story queue; the outbox and webhooks; retention. Over a shared engine only the leader (leader.h)
+// does more than poll and count. Being fenced there costs a partition or the lead, not the process. Errors that Round
+// returns end the role; what may pass (bus or database away) is waited for with back-off until `stop`.
 #pragma once
 
 #include <functional>
@@ -57,12 +58,16 @@ class StoreLoop {
   // Waits for records up to `wait`.
   base::Result<Progress> Round(std::chrono::milliseconds wait, const std::stop_token& stop);
 
+  // Lays the lead down for a successor, after the last Round.
+  void Resign();
+
   // The listener's half, called from inside Round's poll.
   std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions);
   void OnRevoked(const std::vector<base::TopicPartition>& partitions);
 
   LoopCounts counts() const;     // any thread
   std::string NotReady() const;  // any thread
+  bool leading() const;          // any thread
 
  private:
   struct Impl;

@@ -25,7 +25,8 @@ struct StoreMetrics::Impl {
         replaced(base::MakeCounter(r, "racewatch_store_log_replaced_total", "Starts that met another log than before and read it from its start.")),
         articles(base::MakeGauge(r, "racewatch_store_story_window_articles", "Articles in the window of the story index.")),
         bytes(base::MakeGauge(r, "racewatch_store_story_window_bytes", "Memory of the story index.")),
-        watermark(base::MakeGauge(r, "racewatch_alert_watermark_timestamp_seconds", "Event time up to which alert steps are decided.")) {}
+        watermark(base::MakeGauge(r, "racewatch_alert_watermark_timestamp_seconds", "Event time up to which alert steps are decided.")),
+        leader(base::MakeGauge(r, "racewatch_store_leader", "1 in the process that runs stories, alerts and trends.")) {}
 
   prometheus::Registry& registry;
   prometheus::Family<prometheus::Gauge>& lag;
@@ -35,6 +36,7 @@ struct StoreMetrics::Impl {
   prometheus::Gauge& articles;
   prometheus::Gauge& bytes;
   prometheus::Gauge& watermark;
+  prometheus::Gauge& leader;
   std::map<base::TopicPartition, prometheus::Gauge*> lags;
   std::map<std::string, std::map<int32_t, double>> seconds;  // topic → partition
   std::map<std::string, prometheus::Counter*, std::less<>> dead;
@@ -74,11 +76,12 @@ void StoreMetrics::Watermark(int64_t unix_ms) { impl_->watermark.Set(static_cast
 
 void StoreMetrics::LogReplaced() { impl_->replaced.Increment(); }
 
-void StoreMetrics::Beat(int64_t gaps, size_t index_articles, size_t index_bytes) {
+void StoreMetrics::Beat(int64_t gaps, size_t index_articles, size_t index_bytes, bool leading) {
   store.Heartbeat();
   impl_->gaps.Set(static_cast<double>(gaps));
   impl_->articles.Set(static_cast<double>(index_articles));
   impl_->bytes.Set(static_cast<double>(index_bytes));
+  impl_->leader.Set(leading ? 1 : 0);
 }
 
 }  // namespace racewatch::store

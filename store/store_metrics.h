@@ -26,7 +26,7 @@ class StoreMetrics {
   void LogReplaced();
   // Up to which moment of event time alert steps are decided; 0: not known yet.
   void Watermark(int64_t unix_ms);
-  void Beat(int64_t gaps, size_t index_articles, size_t index_bytes);
+  void Beat(int64_t gaps, size_t index_articles, size_t index_bytes, bool leading);
 
  private:
   struct Impl;

@@ -15,10 +15,10 @@
 #include "store/digest.h"
 #include "store/http_api.h"
 #include "store/http_params.h"
+#include "store/open_engine.h"
 #include "store/query.h"
 #include "store/redaction.h"
 #include "store/rule_trial.h"
-#include "store/rocksdb_engine.h"
 #include "store/store_loop.h"
 #include "store/store_service.h"
 #include "store/trend_collectable.h"
@@ -54,7 +54,7 @@ struct StoreRole::Impl {
   base::Source* source = nullptr;
   std::function<void(base::Status)> on_fatal;
   Changes changes;
-  std::unique_ptr<RocksDbEngine> engine;
+  std::unique_ptr<Engine> engine;
   std::unique_ptr<Query> query;
   std::unique_ptr<StoreLoop> loop;
   HttpApi api;
@@ -72,6 +72,8 @@ struct StoreRole::Impl {
   std::jthread thread;  // last: ends first
 
   base::HttpResponse TakeDown(const base::HttpRequest& request) const;
+  // Sums over several processes would count everything as often as there are processes: the leader alone exports.
+  void ServeTrends() { trends->Serve(loop->leading() ? engine.get() : nullptr); }
   void Run(const std::stop_token& stop);
   void Answer(uint64_t asked, bool is_idle) {
     const std::scoped_lock lock(idle_mutex);
@@ -110,6 +112,7 @@ void StoreRole::Impl::Run(const std::stop_token& stop) {
       return;
     }
     worked = round->worked;
+    ServeTrends();
     Answer(asked, round->idle);
   }
 }
@@ -141,16 +144,14 @@ grpc::Service& StoreRole::service() { return impl_->server.service(); }
 base::Status StoreRole::Start() {
   Impl& impl = *impl_;
   if (impl.source == nullptr) return base::Internal("store: no source");
-  RW_ASSIGN_OR_RETURN(impl.engine, RocksDbEngine::Open({.path = impl.state_dir,
-                                                        .memtable_bytes = impl.config.memtable_bytes(),
-                                                        .cache_bytes = impl.config.cache_bytes()}));
+  RW_ASSIGN_OR_RETURN(impl.engine, OpenEngine(impl.config, impl.state_dir));
   impl.loop = std::make_unique<StoreLoop>(impl.config, *impl.engine, *impl.source, impl.sink, impl.clock, impl.registry,
                                           impl.log, impl.changes);
   RW_RETURN_IF_ERROR(impl.loop->Restore());
   impl.query = std::make_unique<Query>(*impl.engine, impl.clock);
   impl.api.Serve(impl.query.get(), impl.engine.get());
   impl.server.Serve(impl.query.get());
-  impl.trends->Serve(impl.engine.get());
+  impl.ServeTrends();
   impl.served = impl.engine.get();
   impl.running = true;
   impl.thread = std::jthread([this](const std::stop_token& stop) { impl_->Run(stop); });
@@ -166,6 +167,7 @@ base::Status StoreRole::Stop(milliseconds) {
     impl.thread.join();
   }
   impl.running = false;
+  if (impl.loop) impl.loop->Resign();
   return {};
 }
 

@@ -1,7 +1,8 @@
 // The store as a component: tagged articles in, exact trends, stories, alerts and answers out. One thread of its
 // own owns the source and every write: poll → decode → one transaction → story step → alert steps → outbox. It
-// reads every partition by itself and resumes from its own positions, so the group of the source is empty and this
-// object is the source's listener. Undecodable records go to racewatch.dlq.v1 before their position moves; they
+// resumes from its own positions, so this object is the source's listener. Over RocksDB it reads every partition by
+// itself and the group of the source is empty; over PostgreSQL it shares a group with its like, and the leader among
+// them alone runs what comes after counting and exports the trends. Undecodable records go to racewatch.dlq.v1 before their position moves; they
 // never stop a partition. A broker that is away costs waiting; being fenced or a damaged disk ends the role.
 #pragma once
 
@@ -56,7 +57,8 @@ class StoreRole final : public base::Component, public base::AssignmentListener 
 
   // The topics of the source: live and backfilled tagged articles.
   static std::vector<std::string> Topics();
-  // Before Start. The source is made with Topics(), no group and this object as listener; it is closed after Stop.
+  // Before Start. The source is made with Topics(), this object as listener and a group only over PostgreSQL; it is
+  // closed after Stop.
   void SetSource(base::Source& source);
   // Called at most once, from the role's thread, when it cannot go on. Set before Start.
   void OnFatal(std::function<void(base::Status)> on_fatal);
@@ -66,7 +68,7 @@ class StoreRole final : public base::Component, public base::AssignmentListener 
   grpc::Service& service();
 
   std::string name() const override { return "store"; }
-  // FAILED_PRECONDITION: state folder in use (exit 74) or of a newer version. DATA_LOSS: damaged.
+  // FAILED_PRECONDITION: state folder in use (exit 74) or of a newer version. UNAVAILABLE: no database. DATA_LOSS: damaged.
   base::Status Start() override;
   base::Status Stop(std::chrono::milliseconds timeout) override;
   // Waits for one round of the loop, at most a quarter of a second: true when that round found nothing to do.

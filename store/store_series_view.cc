@@ -7,8 +7,8 @@
 #include "racewatch/v1/alert.pb.h"
 #include "racewatch/v1/store_service.pb.h"
 #include "racewatch/v1/tagged_article.pb.h"
-#include "store/applier.h"
 #include "store/codec.h"
+#include "store/progress.h"
 #include "store/trends.h"
 
 namespace racewatch::store {
@@ -173,9 +173,7 @@ std::vector<v1::AlertEvidence> StoreSeriesView::Evidence(const WatchedSeries& se
 }
 
 std::string StoreSeriesView::ModelVersion() const {
-  const auto stored = view_.Get(Table::kMeta, "progress");
-  if (!stored.ok() || !*stored) return "";
-  const auto progress = Progress::Decode(**stored);
+  const auto progress = ReadProgress(view_);
   return progress.ok() ? progress->model_version : "";
 }
 

@@ -108,10 +108,12 @@ struct StoryStep::Impl {
     std::map<std::string, base::UnixMs> members;  // touched in this transaction
   };
   std::unordered_map<std::string, ArticleRow> articles;
+  std::unordered_map<std::string, std::string> stored_articles;  // as read
   std::map<std::string, Story> stories;
 
   base::Result<Chunk> Decide(size_t work_max);
   base::Status Commit(const Chunk& chunk, const Claim& leader);
+  base::Status CommitOnce(const Chunk& chunk, const Claim& leader);
   base::Status LoadArticles(const Chunk& chunk);
   base::Status WriteOne(const Piece& piece, Batch* batch);
   base::Result<Story*> FindStory(const std::string& id);
@@ -205,6 +207,7 @@ base::Result<StoryStep::Impl::Chunk> StoryStep::Impl::Decide(size_t work_max) {
 
 base::Status StoryStep::Impl::LoadArticles(const Chunk& chunk) {
   articles.clear();
+  stored_articles.clear();
   std::vector<std::string_view> ids;
   for (const Piece& piece : chunk) ids.push_back(piece.article);
   std::sort(ids.begin(), ids.end());
@@ -213,6 +216,7 @@ base::Status StoryStep::Impl::LoadArticles(const Chunk& chunk) {
   for (size_t i = 0; i < ids.size(); ++i) {
     if (!rows[i]) continue;
     RW_ASSIGN_OR_RETURN(articles[std::string(ids[i])], ArticleRow::Decode(*rows[i]));
+    stored_articles[std::string(ids[i])] = *rows[i];
   }
   return {};
 }
@@ -230,7 +234,7 @@ base::Status StoryStep::Impl::WriteOne(const Piece& piece, Batch* batch) {
     const auto story = ParseArticleId(decision.story);
     if (!story) return base::Internal("story index: '" + decision.story + "' is no article id");
     row.story = IdBytes(*story);
-    batch->Put(Table::kArticle, article, row.Encode());
+    batch->Replace(Table::kArticle, article, stored_articles.at(article), row.Encode());
   }
   RW_ASSIGN_OR_RETURN(Story* story, FindStory(row.story));
   MemberRow member{static_cast<uint8_t>(decision.relation), static_cast<uint8_t>(decision.kind), decision.similarity,
@@ -265,7 +269,15 @@ void StoryStep::Impl::WriteStories(Batch* batch) {
   }
 }
 
+// An article that was revised meanwhile, perhaps by another process, is read again: what the index decided stands.
 base::Status StoryStep::Impl::Commit(const Chunk& chunk, const Claim& leader) {
+  for (;;) {
+    base::Status status = CommitOnce(chunk, leader);
+    if (status.code() != base::Code::kAborted) return status;
+  }
+}
+
+base::Status StoryStep::Impl::CommitOnce(const Chunk& chunk, const Claim& leader) {
   stories.clear();
   RW_RETURN_IF_ERROR(LoadArticles(chunk));
   Batch batch;

@@ -5,7 +5,7 @@
 #include <map>
 #include <unordered_map>
 
-#include "store/applier.h"
+#include "store/progress.h"
 
 namespace racewatch::store {
 namespace {
@@ -33,9 +33,7 @@ base::Result<Rows> ReadRows(const View& view, WindowKind kind, Slice slice, uint
 base::UnixMs WindowMs(WindowKind kind) { return kind == WindowKind::kDay ? kMsPerDay : kMsPerHour; }
 
 base::Result<uint32_t> FirstWindow(const View& view, WindowKind kind) {
-  RW_ASSIGN_OR_RETURN(const auto stored, view.Get(Table::kMeta, "progress"));
-  if (!stored) return uint32_t{0};
-  RW_ASSIGN_OR_RETURN(const Progress progress, Progress::Decode(*stored));
+  RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(view));
   return kind == WindowKind::kDay ? progress.first_hour / 24 : progress.first_hour;
 }
 

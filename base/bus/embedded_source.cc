@@ -55,7 +55,7 @@ Status EmbeddedSource::Rebalance() {
   return Assign(change.assigned);
 }
 
-void EmbeddedSource::Revoke(const Partitions& partitions) {
+void EmbeddedSource::Revoke(const std::vector<TopicPartition>& partitions) {
   if (partitions.empty()) return;
   if (options_.listener)
     options_.listener->OnRevoked(partitions, false);  // they are ours until it returns
@@ -66,7 +66,7 @@ void EmbeddedSource::Revoke(const Partitions& partitions) {
   }
 }
 
-Status EmbeddedSource::Assign(const Partitions& partitions) {
+Status EmbeddedSource::Assign(const std::vector<TopicPartition>& partitions) {
   if (partitions.empty()) return Status::Ok();
   std::map<TopicPartition, int64_t> given;
   if (options_.listener) given = options_.listener->OnAssigned(partitions);
@@ -124,20 +124,20 @@ Status EmbeddedSource::Commit(const std::vector<Position>& next) {
   return ours.empty() ? Status::Ok() : log_.Commit(options_.group, ours);
 }
 
-Status EmbeddedSource::Pause(const Partitions& partitions) {
+Status EmbeddedSource::Pause(const std::vector<TopicPartition>& partitions) {
   for (const TopicPartition& where : partitions)
     if (positions_.contains(where)) paused_.insert(where);
   return Status::Ok();
 }
 
-Status EmbeddedSource::Resume(const Partitions& partitions) {
+Status EmbeddedSource::Resume(const std::vector<TopicPartition>& partitions) {
   for (const TopicPartition& where : partitions) paused_.erase(where);
   return Status::Ok();
 }
 
 std::vector<TopicPartition> EmbeddedSource::assignment() const {
   std::lock_guard guard(mutex_);
-  Partitions all;
+  std::vector<TopicPartition> all;
   for (const auto& [where, position] : positions_) all.push_back(where);
   return all;
 }
@@ -145,6 +145,8 @@ std::vector<TopicPartition> EmbeddedSource::assignment() const {
 Result<std::string> EmbeddedSource::ClusterId() { return log_.cluster_id(); }
 
 Result<OffsetRange> EmbeddedSource::Range(const TopicPartition& where) { return log_.Range(where); }
+
+Result<std::vector<TopicPartition>> EmbeddedSource::Partitions() { return AllPartitions(log_, options_.topics); }
 
 std::map<TopicPartition, std::optional<int64_t>> EmbeddedSource::Lag() const {
   std::lock_guard guard(mutex_);

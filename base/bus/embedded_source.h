@@ -30,16 +30,16 @@ class EmbeddedSource final : public Source {
   std::vector<TopicPartition> assignment() const override;
   Result<std::string> ClusterId() override;
   Result<OffsetRange> Range(const TopicPartition& where) override;
+  Result<std::vector<TopicPartition>> Partitions() override;
   std::map<TopicPartition, std::optional<int64_t>> Lag() const override;
   int64_t gaps() const override { return gaps_; }
   void Interrupt() override;
   Status Close() override;
 
  private:
-  using Partitions = std::vector<TopicPartition>;
   Status Rebalance();
-  void Revoke(const Partitions& partitions);
-  Status Assign(const Partitions& partitions);
+  void Revoke(const std::vector<TopicPartition>& partitions);
+  Status Assign(const std::vector<TopicPartition>& partitions);
   Status Take(const PollLimits& limits, std::vector<Record>* records);
   int64_t StayInRange(const TopicPartition& where, int64_t offset);
   void SetPosition(const TopicPartition& where, int64_t offset);

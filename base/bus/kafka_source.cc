@@ -193,7 +193,7 @@ void KafkaSource::Hold(Record record) {
   bytes += record.ByteSize();
   held_[where].push_back(std::move(record));
   if (bytes <= kHeldBytesMax || !paused_.contains(where) || !stopped_.insert(where).second) return;
-  rd_kafka_pause_partitions(client_->get(), ToList(Partitions{where}).get());
+  rd_kafka_pause_partitions(client_->get(), ToList(PartitionList{where}).get());
 }
 
 void KafkaSource::TakeHeld(const PollLimits& limits, std::vector<Record>* records) {
@@ -212,15 +212,15 @@ void KafkaSource::TakeHeld(const PollLimits& limits, std::vector<Record>* record
   }
 }
 
-Status KafkaSource::Pause(const Partitions& partitions) {
+Status KafkaSource::Pause(const PartitionList& partitions) {
   std::lock_guard guard(mutex_);
   for (const TopicPartition& where : partitions)
     if (positions_.contains(where)) paused_.insert(where);
   return Status::Ok();
 }
 
-Status KafkaSource::Resume(const Partitions& partitions) {
-  Partitions stopped;
+Status KafkaSource::Resume(const PartitionList& partitions) {
+  PartitionList stopped;
   for (const TopicPartition& where : partitions) {
     paused_.erase(where);
     if (stopped_.erase(where) > 0) stopped.push_back(where);
@@ -253,7 +253,14 @@ Status KafkaSource::Subscribe() {
 }
 
 Status KafkaSource::AssignEverything() {
-  Partitions all;
+  RW_ASSIGN_OR_RETURN(const PartitionList all, Partitions());
+  Assign(all);
+  return Status::Ok();
+}
+
+Result<std::vector<TopicPartition>> KafkaSource::Partitions() {
+  if (closed_) return FailedPrecondition("kafka source: asked after close");
+  PartitionList all;
   for (const std::string& topic : options_.topics) {
     const std::string what = "kafka topic " + topic;
     const KafkaTopic handle(rd_kafka_topic_new(client_->get(), topic.c_str(), nullptr));
@@ -266,8 +273,13 @@ Status KafkaSource::AssignEverything() {
       return HandleError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, {topic, 0}, "");
     for (int i = 0; i < found.partition_cnt; ++i) all.push_back({topic, found.partitions[i].id});
   }
-  Assign(all);
-  return Status::Ok();
+  return all;
+}
+
+Status KafkaSource::Rejoin() {
+  if (closed_ || !started_ || options_.group.empty()) return Status::Ok();
+  RW_RETURN_IF_ERROR(KafkaStatus(rd_kafka_unsubscribe(client_->get()), "kafka unsubscribe"));
+  return Subscribe();
 }
 
 void KafkaSource::OnRebalance(rd_kafka_s* client, int event, rd_kafka_topic_partition_list_s* list,
@@ -287,7 +299,7 @@ void KafkaSource::OnRebalance(rd_kafka_s* client, int event, rd_kafka_topic_part
     rd_kafka_assign(client, nullptr);
 }
 
-void KafkaSource::Assign(const Partitions& partitions) {
+void KafkaSource::Assign(const PartitionList& partitions) {
   const std::map<TopicPartition, int64_t> start = StartPositions(partitions);
   {
     std::lock_guard guard(mutex_);
@@ -301,10 +313,10 @@ void KafkaSource::Assign(const Partitions& partitions) {
 }
 
 // Every position is looked up and checked here, so that librdkafka never has to guess one.
-std::map<TopicPartition, int64_t> KafkaSource::StartPositions(const Partitions& partitions) {
+std::map<TopicPartition, int64_t> KafkaSource::StartPositions(const PartitionList& partitions) {
   std::map<TopicPartition, int64_t> given;
   if (options_.listener && !partitions.empty()) given = options_.listener->OnAssigned(partitions);
-  Partitions open;
+  PartitionList open;
   for (const TopicPartition& where : partitions)
     if (!given.contains(where)) open.push_back(where);
   if (!options_.group.empty() && !open.empty()) given.merge(CommittedPositions(open));
@@ -316,7 +328,7 @@ std::map<TopicPartition, int64_t> KafkaSource::StartPositions(const Partitions& 
   return start;
 }
 
-std::map<TopicPartition, int64_t> KafkaSource::CommittedPositions(const Partitions& partitions) {
+std::map<TopicPartition, int64_t> KafkaSource::CommittedPositions(const PartitionList& partitions) {
   std::map<TopicPartition, int64_t> committed;
   const KafkaPartitions list = ToList(partitions);
   if (rd_kafka_committed(client_->get(), list.get(), kAskMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -354,7 +366,7 @@ void KafkaSource::RestartAtBeginning(const TopicPartition& where) {
   anew[where] = start;
   if (Cooperative()) {
     const KafkaError unassigned(
-        rd_kafka_incremental_unassign(client_->get(), ToList(Partitions{where}).get()));
+        rd_kafka_incremental_unassign(client_->get(), ToList(PartitionList{where}).get()));
     const KafkaError assigned(rd_kafka_incremental_assign(
         client_->get(), ToList(std::map<TopicPartition, int64_t>{{where, start}}).get()));
     stopped_.erase(where);
@@ -372,7 +384,7 @@ bool KafkaSource::Cooperative() const {
          std::string_view(rd_kafka_rebalance_protocol(client_->get())) == "COOPERATIVE";
 }
 
-void KafkaSource::Revoke(const Partitions& partitions, bool lost) {
+void KafkaSource::Revoke(const PartitionList& partitions, bool lost) {
   if (options_.listener && !partitions.empty()) options_.listener->OnRevoked(partitions, lost);
   std::lock_guard guard(mutex_);
   for (const TopicPartition& where : partitions) {
@@ -387,7 +399,7 @@ void KafkaSource::Revoke(const Partitions& partitions, bool lost) {
 
 std::vector<TopicPartition> KafkaSource::assignment() const {
   std::lock_guard guard(mutex_);
-  Partitions all;
+  PartitionList all;
   for (const auto& [where, position] : positions_) all.push_back(where);
   return all;
 }

@@ -46,13 +46,15 @@ class KafkaSource final : public Source {
   std::vector<TopicPartition> assignment() const override;
   Result<std::string> ClusterId() override;
   Result<OffsetRange> Range(const TopicPartition& where) override;
+  Result<std::vector<TopicPartition>> Partitions() override;
+  Status Rejoin() override;
   std::map<TopicPartition, std::optional<int64_t>> Lag() const override;
   int64_t gaps() const override { return gaps_; }
   void Interrupt() override;
   Status Close() override;
 
  private:
-  using Partitions = std::vector<TopicPartition>;
+  using PartitionList = std::vector<TopicPartition>;
   struct Client;  // librdkafka's handles
   KafkaSource(SourceOptions options, Log* log);
 
@@ -64,10 +66,10 @@ class KafkaSource final : public Source {
 
   Status Subscribe();
   Status AssignEverything();  // without a group; UNAVAILABLE until every topic is known
-  void Assign(const Partitions& partitions);
-  void Revoke(const Partitions& partitions, bool lost);
-  std::map<TopicPartition, int64_t> StartPositions(const Partitions& partitions);
-  std::map<TopicPartition, int64_t> CommittedPositions(const Partitions& partitions);
+  void Assign(const PartitionList& partitions);
+  void Revoke(const PartitionList& partitions, bool lost);
+  std::map<TopicPartition, int64_t> StartPositions(const PartitionList& partitions);
+  std::map<TopicPartition, int64_t> CommittedPositions(const PartitionList& partitions);
   int64_t StayInRange(const TopicPartition& where, int64_t offset);
   void RestartAtBeginning(const TopicPartition& where);
   bool Cooperative() const;  // how the group rebalances

@@ -81,6 +81,13 @@ class Source {
   virtual Result<std::string> ClusterId() = 0;
   virtual Result<OffsetRange> Range(const TopicPartition& where) = 0;
 
+  // Every partition of the topics, whoever owns it. Asks the bus: not for every poll.
+  virtual Result<std::vector<TopicPartition>> Partitions() = 0;
+
+  // Gives up what is assigned (OnRevoked, lost) and joins the group anew: for an owner whose database says that
+  // somebody else took its place. Sources whose group lives in one process have nothing to do.
+  virtual Status Rejoin() { return Status::Ok(); }
+
   // Records not yet handed out, per assigned partition; nullopt while unknown. Never negative.
   virtual std::map<TopicPartition, std::optional<int64_t>> Lag() const = 0;
 

@@ -96,7 +96,7 @@ void FakeLog::Replace(const std::string& cluster_id) {
 
 FakeSource::FakeSource(FakeLog& log, base::SourceOptions options)
     : log_(log), options_(std::move(options)) {
-  Partitions wanted;
+  PartitionList wanted;
   for (const std::string& topic : options_.topics)
     for (int32_t p = 0; p < log_.partitions(topic); ++p) wanted.push_back({topic, p});
   // Without a group, a group of one: nobody else can have this name.
@@ -152,9 +152,9 @@ void FakeSource::Rebalance(std::unique_lock<std::mutex>& lock) {
   Assign(change.assigned, lock);
 }
 
-void FakeSource::Revoke(const Partitions& partitions, bool lost,
+void FakeSource::Revoke(const PartitionList& partitions, bool lost,
                         std::unique_lock<std::mutex>& lock) {
-  Partitions ours;
+  PartitionList ours;
   for (const TopicPartition& where : partitions)
     if (positions_.contains(where)) ours.push_back(where);
   if (ours.empty()) return;
@@ -174,7 +174,7 @@ void FakeSource::Revoke(const Partitions& partitions, bool lost,
   }
 }
 
-void FakeSource::Assign(const Partitions& partitions, std::unique_lock<std::mutex>& lock) {
+void FakeSource::Assign(const PartitionList& partitions, std::unique_lock<std::mutex>& lock) {
   if (partitions.empty()) return;
   std::map<TopicPartition, int64_t> given;
   if (options_.listener) {
@@ -273,6 +273,21 @@ base::Result<base::OffsetRange> FakeSource::Range(const TopicPartition& where) {
   return base::OffsetRange{partition.start, partition.end()};
 }
 
+base::Result<std::vector<TopicPartition>> FakeSource::Partitions() {
+  PartitionList all;
+  for (const std::string& topic : options_.topics)
+    for (int32_t p = 0; p < log_.partitions(topic); ++p) all.push_back({topic, p});
+  return all;
+}
+
+// Everything goes and comes back with the next Poll.
+Status FakeSource::Rejoin() {
+  const PartitionList all = assignment();
+  TakeAway(all, true);
+  GiveBack(all);
+  return Status::Ok();
+}
+
 std::map<TopicPartition, std::optional<int64_t>> FakeSource::Lag() const {
   std::lock_guard lock(log_.mutex_);
   std::map<TopicPartition, std::optional<int64_t>> lag;
@@ -300,7 +315,7 @@ Status FakeSource::Close() {
   {
     std::unique_lock lock(log_.mutex_);
     if (closed_) return Status::Ok();
-    Partitions all;
+    PartitionList all;
     for (const auto& [where, position] : positions_) all.push_back(where);
     Revoke(all, false, lock);
     closed_ = true;
@@ -309,15 +324,15 @@ Status FakeSource::Close() {
   return Status::Ok();
 }
 
-void FakeSource::TakeAway(const Partitions& partitions, bool lost) {
+void FakeSource::TakeAway(const PartitionList& partitions, bool lost) {
   std::lock_guard lock(log_.mutex_);
-  Partitions& list = lost ? lose_ : take_away_;
+  PartitionList& list = lost ? lose_ : take_away_;
   list.insert(list.end(), partitions.begin(), partitions.end());
   away_.insert(partitions.begin(), partitions.end());
   log_.changed_.notify_all();
 }
 
-void FakeSource::GiveBack(const Partitions& partitions) {
+void FakeSource::GiveBack(const PartitionList& partitions) {
   std::lock_guard lock(log_.mutex_);
   give_back_.insert(give_back_.end(), partitions.begin(), partitions.end());
   log_.changed_.notify_all();

@@ -80,6 +80,8 @@ class FakeSource final : public base::Source {
   std::vector<base::TopicPartition> assignment() const override;
   base::Result<std::string> ClusterId() override;
   base::Result<base::OffsetRange> Range(const base::TopicPartition& where) override;
+  base::Result<std::vector<base::TopicPartition>> Partitions() override;
+  base::Status Rejoin() override;
   std::map<base::TopicPartition, std::optional<int64_t>> Lag() const override;
   int64_t gaps() const override;
   void Interrupt() override;
@@ -98,10 +100,10 @@ class FakeSource final : public base::Source {
   void Fence();
 
  private:
-  using Partitions = std::vector<base::TopicPartition>;
+  using PartitionList = std::vector<base::TopicPartition>;
   void Rebalance(std::unique_lock<std::mutex>& lock);
-  void Revoke(const Partitions& partitions, bool lost, std::unique_lock<std::mutex>& lock);
-  void Assign(const Partitions& partitions, std::unique_lock<std::mutex>& lock);
+  void Revoke(const PartitionList& partitions, bool lost, std::unique_lock<std::mutex>& lock);
+  void Assign(const PartitionList& partitions, std::unique_lock<std::mutex>& lock);
   bool Ready() const;
   base::Status Failure() const;
   std::vector<base::Record> Take(const base::PollLimits& limits);
@@ -114,7 +116,7 @@ class FakeSource final : public base::Source {
   std::map<base::TopicPartition, int64_t> positions_;  // of what is assigned
   std::set<base::TopicPartition> paused_;
   std::set<base::TopicPartition> away_;
-  Partitions take_away_, lose_, give_back_;
+  PartitionList take_away_, lose_, give_back_;
   base::TopicPartition next_turn_;
   base::Status next_poll_, next_commit_;
   int64_t gaps_ = 0;

@@ -137,7 +137,7 @@ TEST(ArticleRowTest, SurvivesItsBinaryForm) {
   ArticleRow row = Decide(Sight(MakeArticle(7)), std::nullopt, kOpen, kTestNow).row;
   row.story = std::string(16, 's');
   row.redacted = true;
-  row.feed_sequence = 1234567;
+  row.version = 1234567;
   const auto back = ArticleRow::Decode(row.Encode());
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->Encode(), row.Encode());

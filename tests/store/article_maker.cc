@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <map>
 
 #include "base/taxonomy.h"
 
@@ -138,6 +140,30 @@ std::vector<v1::TaggedArticle> RandomStream(uint64_t seed, const StreamShape& sh
     out.push_back(RandomArticle(&dice, dice.Below(shape.ids), shape));
   }
   return out;
+}
+
+std::vector<v1::TaggedArticle> CrashStream(uint64_t seed, int records, base::UnixMs now) {
+  auto stream = RandomStream(seed, {.ids = records / 5, .records = records, .late = 0});
+  const base::UnixMs step = 4 * 3'600'000 / records;
+  std::map<std::string, base::UnixMs> first;
+  for (size_t i = 0; i < stream.size(); ++i) {
+    v1::Article* article = stream[i].mutable_article();
+    const base::UnixMs fetched = now - static_cast<base::UnixMs>(stream.size() - i) * step;
+    const auto [at, is_new] = first.try_emplace(article->id(), fetched);
+    SetTime(article->mutable_fetched_at(), fetched);
+    SetTime(article->mutable_published(), at->second - 60'000);
+    article->set_date_source(v1::DATE_SOURCE_FEED);
+    article->set_date_precision(v1::DATE_PRECISION_SECOND);
+    article->set_lane(v1::LANE_LIVE);
+    v1::Tags* tags = stream[i].mutable_tags();
+    auto* themes = tags->mutable_themes();
+    themes->erase(std::remove_if(themes->begin(), themes->end(), [](const auto& theme) { return theme.id() == "chips_compute"; }), themes->end());
+    if (std::hash<std::string>()(article->id()) % 4 != 0) continue;
+    tags->mutable_relevance()->set_label(true);
+    tags->add_themes()->set_id("chips_compute");
+    if (!tags->has_lean()) tags->mutable_lean()->set_label("us");
+  }
+  return stream;
 }
 
 }  // namespace racewatch::store

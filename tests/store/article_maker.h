@@ -34,4 +34,8 @@ struct StreamShape {
 };
 std::vector<v1::TaggedArticle> RandomStream(uint64_t seed, const StreamShape& shape = {});
 
+// A live stream in the order of its fetches over four hours, with revisions and repeats, for which alert steps on
+// chips_compute come out the same wherever reading pauses: no revision changes that label or the time.
+std::vector<v1::TaggedArticle> CrashStream(uint64_t seed, int records = 1400, base::UnixMs now = kTestNow);
+
 }  // namespace racewatch::store

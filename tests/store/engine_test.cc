@@ -1,4 +1,4 @@
-// The conformance suite of engines: the same rules for the fake and for RocksDB.
+// The conformance suite of engines: the same rules for the fake, RocksDB and PostgreSQL.
 #include "store/engine.h"
 
 #include <gtest/gtest.h>
@@ -6,8 +6,13 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/article_row.h"
+#include "store/migrations.h"
+#include "store/postgresql_engine.h"
+#include "store/progress.h"
 #include "store/rocksdb_engine.h"
 #include "tests/store/fake_engine.h"
+#include "tests/store/pg_server.h"
 #include "tests/store/temp_dir.h"
 
 namespace racewatch::store {
@@ -21,11 +26,21 @@ std::unique_ptr<RocksDbEngine> OpenRocksDb(const std::string& path) {
   return std::move(engine).value();
 }
 
-class EngineTest : public testing::TestWithParam<bool> {
+enum class Which { kFake, kRocksDb, kPostgreSql };
+
+class EngineTest : public testing::TestWithParam<Which> {
  protected:
-  EngineTest() {
-    if (GetParam()) engine_ = OpenRocksDb(dir_.path() + "/store");
-    else engine_ = std::make_unique<FakeEngine>();
+  void SetUp() override {
+    switch (GetParam()) {
+      case Which::kFake: engine_ = std::make_unique<FakeEngine>(); return;
+      case Which::kRocksDb: engine_ = OpenRocksDb(dir_.path() + "/store"); return;
+      case Which::kPostgreSql: break;
+    }
+    const PgServer server;
+    if (!server.why().empty()) GTEST_SKIP() << server.why();
+    auto engine = PostgreSqlEngine::Open({.conninfo = server.conninfo(), .schema = PgServer::NewSchema()});
+    ASSERT_TRUE(engine.ok()) << engine.status().ToString();
+    engine_ = std::move(engine).value();
   }
   std::string Read(const View& view, Table table, std::string_view key) {
     return view.Get(table, key).value().value_or("(none)");
@@ -33,8 +48,9 @@ class EngineTest : public testing::TestWithParam<bool> {
   TempDir dir_;
   std::unique_ptr<Engine> engine_;
 };
-INSTANTIATE_TEST_SUITE_P(All, EngineTest, testing::Values(false, true),
-                         [](const auto& which) { return which.param ? "RocksDb" : "Fake"; });
+INSTANTIATE_TEST_SUITE_P(All, EngineTest, testing::Values(Which::kFake, Which::kRocksDb, Which::kPostgreSql), [](const auto& which) {
+  return which.param == Which::kFake ? "Fake" : which.param == Which::kRocksDb ? "RocksDb" : "PostgreSql";
+});
 
 TEST_P(EngineTest, ABatchWritesEverythingAtOnce) {
   Claim claim = engine_->TakeClaim("c1", kWhere).value();
@@ -133,6 +149,126 @@ TEST_P(EngineTest, ACountBelowZeroIsRefusedAndLeavesTheCountsAlone) {
   ASSERT_TRUE(engine_->Commit(batch).ok());
   EXPECT_EQ(WindowRow::Decode(Read(*engine_, Table::kWindow, WindowRowKey(WindowKind::kAll, kAllSlice, 0)))
                 ->Get(kAnySeries, Measure::kArticles), 2u);
+}
+
+TEST_P(EngineTest, ARowThatChangedSinceItWasReadIsNotReplaced) {
+  Batch batch;
+  batch.Replace(Table::kMeta, "a", std::nullopt, "1");
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  batch.Put(Table::kMeta, "b", "beside");
+  EXPECT_EQ(engine_->Commit(batch).code(), base::Code::kAborted) << "the row is there by now";
+  EXPECT_EQ(Read(*engine_, Table::kMeta, "b"), "(none)");
+  batch.Clear();
+  batch.Replace(Table::kMeta, "a", "1", "2");
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  batch.Count({.what = {.event = {1000}}});
+  EXPECT_EQ(engine_->Commit(batch).code(), base::Code::kAborted) << "it is no longer 1";
+  EXPECT_EQ(Read(*engine_, Table::kMeta, "a"), "2");
+  EXPECT_EQ(Read(*engine_, Table::kWindow, WindowRowKey(WindowKind::kAll, kAllSlice, 0)), "(none)");
+}
+
+TEST_P(EngineTest, ABatchMayExpectARowThatItDoesNotWriteOrDeletes) {
+  Batch batch;
+  batch.Expect(Table::kMeta, "gone", std::nullopt);
+  batch.Put(Table::kMeta, "a", "1");
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  batch.Clear();
+  batch.Expect(Table::kMeta, "a", "2");
+  batch.Put(Table::kMeta, "b", "1");
+  EXPECT_EQ(engine_->Commit(batch).code(), base::Code::kAborted);
+  batch.Clear();
+  batch.Expect(Table::kMeta, "a", "1");
+  batch.Delete(Table::kMeta, "a");
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  EXPECT_EQ(Read(*engine_, Table::kMeta, "a"), "(none)");
+}
+
+TEST_P(EngineTest, AppendsAreNumberedInTheOrderOfCommits) {
+  Batch batch;
+  batch.Append(Table::kFeed, "x");
+  batch.Append(Table::kFeed, "y");
+  batch.Append(Table::kStoryQueue, "q");
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  batch.Clear();
+  batch.DeleteRange(Table::kFeed, "", SequenceKey(3));
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  batch.Clear();
+  batch.Append(Table::kFeed, "z");
+  batch.Expect(Table::kMeta, "nothing", "something");
+  EXPECT_FALSE(engine_->Commit(batch).ok());
+  batch.Clear();
+  batch.Append(Table::kFeed, "z");
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  EXPECT_EQ(Read(*engine_, Table::kFeed, SequenceKey(3)), "z") << "a number is not given out again, nor lost by a refused batch";
+  EXPECT_EQ(Read(*engine_, Table::kFeed, SequenceKey(1)), "(none)");
+  EXPECT_EQ(Read(*engine_, Table::kStoryQueue, SequenceKey(1)), "q");
+}
+
+TEST_P(EngineTest, OfSeveralWritesToOneKeyTheLastCounts) {
+  Batch batch;
+  batch.Put(Table::kTime, "a", "1");
+  batch.Delete(Table::kTime, "a");
+  batch.Put(Table::kTime, "b", "1");
+  batch.Put(Table::kTime, "b", "2");
+  batch.Delete(Table::kTime, "c");
+  batch.Put(Table::kTime, "c", std::string("\0\xff", 2));
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  EXPECT_EQ(Read(*engine_, Table::kTime, "a"), "(none)");
+  EXPECT_EQ(Read(*engine_, Table::kTime, "b"), "2");
+  EXPECT_EQ(Read(*engine_, Table::kTime, "c"), std::string("\0\xff", 2));
+}
+
+TEST_P(EngineTest, ALeaseHasOneHolderAndItsSuccessorFencesIt) {
+  using std::chrono::milliseconds;
+  const auto first = engine_->TakeLease("leader", "a", milliseconds(3'600'000)).value();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(engine_->TakeLease("leader", "b", milliseconds(1000))->has_value()) << "it still runs";
+  const auto prolonged = engine_->TakeLease("leader", "a", milliseconds(0)).value();
+  ASSERT_TRUE(prolonged.has_value());
+  EXPECT_EQ(prolonged->epoch, first->epoch) << "prolonging fences nobody";
+  Batch batch;
+  batch.Put(Table::kMeta, "a", "1");
+  batch.Require(*first);
+  EXPECT_TRUE(engine_->Commit(batch).ok()) << "an expired holder leads until somebody takes over";
+  const auto second = engine_->TakeLease("leader", "b", milliseconds(3'600'000)).value();
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(engine_->Commit(batch).code(), base::Code::kFailedPrecondition);
+  EXPECT_FALSE(engine_->TakeLease("leader", "a", milliseconds(1000))->has_value());
+  batch.Clear();
+  batch.Require(*second);
+  EXPECT_TRUE(engine_->Commit(batch).ok());
+}
+
+// As a build before kSchemaVersion 2 left it.
+TEST_P(EngineTest, AnOlderStateIsBroughtUp) {
+  const std::string id(16, 'i');
+  std::string version, progress;
+  AppendVarint(&version, 1);
+  for (const uint64_t part : {uint64_t{1}, uint64_t{7}}) AppendVarint(&progress, part);
+  AppendSigned(&progress, kMsPerDay);
+  for (const uint64_t part : {uint64_t{20}, uint64_t{3}, uint64_t{5}}) AppendVarint(&progress, part);
+  AppendText(&progress, "m1");
+  Batch batch;
+  batch.Put(Table::kMeta, "schema", version);
+  batch.Put(Table::kMeta, "progress", progress);
+  batch.Put(Table::kFeed, SequenceKey(7), id);
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  for (int again = 0; again < 2; ++again) {
+    ASSERT_TRUE(Migrate(*engine_).ok());
+    const Progress now = ReadProgress(*engine_).value();
+    EXPECT_EQ(now.stream_ms, kMsPerDay);
+    EXPECT_EQ(now.first_hour, 20u);
+    EXPECT_EQ(now.model_version, "m1");
+    EXPECT_EQ(DecodeFrozen(engine_->Get(Table::kMeta, kFrozenKey).value()).value(), 3u);
+    const auto feed = FeedRow::Decode(Read(*engine_, Table::kFeed, SequenceKey(7)));
+    ASSERT_TRUE(feed.ok());
+    EXPECT_EQ(feed->article, id);
+    EXPECT_EQ(feed->version, 7u);
+  }
+  batch.Clear();
+  batch.Append(Table::kFeed, "next");
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  EXPECT_EQ(Read(*engine_, Table::kFeed, SequenceKey(8)), "next");
 }
 
 TEST(RocksDbEngineTest, KeepsEverythingOverAReopen) {

@@ -1,39 +1,55 @@
-// An engine in memory with switches: fail a commit before or after it happened. Runs the same conformance
-// suite as RocksDbEngine, so it cannot drift. Not thread-safe beyond one reader and one writer in one test.
+// An engine in memory with switches: fail a commit before or after it happened; pass for a database that several
+// processes share. Runs the same conformance suite as the real ones, so it cannot drift. Thread-safe.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "store/engine.h"
+#include "store/local_leases.h"
 #include "store/position_row.h"
 
 namespace racewatch::store {
 
 class FakeEngine final : public Engine {
  public:
-  enum class Fault { kNone, kBeforeCommit, kAfterCommit };
-  // The next commit fails: with UNAVAILABLE and nothing written, or (as when the process dies before it
-  // learns the result) with INTERNAL and everything written.
+  enum class Fault { kNone, kBeforeCommit, kAfterCommit, kUnknown };
+  // The next commit fails: with UNAVAILABLE and nothing written, or (as when the process dies before it learns the
+  // result) with INTERNAL and everything written, or (as when the connection is lost) with UNAVAILABLE and everything
+  // written.
   void FailNext(Fault fault) { fault_ = fault; }
-  int commits() const { return commits_; }
+  // As if every holder of a lease had been silent for too long.
+  void ExpireLeases() {
+    const std::scoped_lock lock(mutex_);
+    leases_.ExpireAll();
+  }
+  void SetShared(bool shared) { shared_ = shared; }
+  bool shared() const override { return shared_; }
 
   base::Result<std::optional<std::string>> Get(Table table, std::string_view key) const override {
+    const std::scoped_lock lock(mutex_);
     return rows_.Get(table, key);
   }
   base::Result<std::vector<std::optional<std::string>>> MultiGet(
       Table table, const std::vector<std::string_view>& keys) const override {
+    const std::scoped_lock lock(mutex_);
     return rows_.MultiGet(table, keys);
   }
   base::Status Scan(Table table, std::string_view begin, std::string_view end, bool reverse,
                     const Visit& visit) const override {
+    const std::scoped_lock lock(mutex_);  // `visit` may read from here
     return rows_.Scan(table, begin, end, reverse, visit);
   }
-  std::unique_ptr<View> Snapshot() const override { return std::make_unique<Rows>(rows_); }
+  std::unique_ptr<View> Snapshot() const override {
+    const std::scoped_lock lock(mutex_);
+    return std::make_unique<Rows>(rows_);
+  }
 
   base::Result<Claim> TakeClaim(const std::string& cluster_id, const base::TopicPartition& where) override {
+    const std::scoped_lock lock(mutex_);
     PositionRow row;
     std::string& stored = rows_.map[{Table::kPosition, PositionKey(cluster_id, where)}];
     if (!stored.empty() && !PositionRow::Decode(stored, &row)) return base::DataLoss("position row damaged");
@@ -42,14 +58,21 @@ class FakeEngine final : public Engine {
     return Claim{cluster_id, where, row.epoch, row.next_offset};
   }
 
+  base::Result<std::optional<Claim>> TakeLease(const std::string& name, const std::string& holder,
+                                               std::chrono::milliseconds time) override {
+    const std::scoped_lock lock(mutex_);
+    return leases_.Take(name, holder, time, [this](const base::TopicPartition& where) { return TakeClaim("", where); });
+  }
+
   base::Status Commit(const Batch& batch) override {
+    const std::scoped_lock lock(mutex_);
     const Fault fault = std::exchange(fault_, Fault::kNone);
     if (fault == Fault::kBeforeCommit) return base::Unavailable("fault before commit");
     Rows next = rows_;
     RW_RETURN_IF_ERROR(WriteTo(batch, &next));
     rows_ = std::move(next);
-    ++commits_;
     if (fault == Fault::kAfterCommit) return base::Internal("fault after commit");
+    if (fault == Fault::kUnknown) return base::Unavailable("fault after commit, the answer was lost");
     return {};
   }
 
@@ -95,6 +118,17 @@ class FakeEngine final : public Engine {
       if (owner.next_offset >= 0) row.next_offset = owner.next_offset;
       stored = row.Encode();
     }
+    for (const auto& expected : batch.expectations())
+      if (rows->Get(expected.table, expected.key).value() != expected.value) return base::Aborted("a row has changed");
+    for (const auto& [table, value] : batch.appends()) {
+      std::string& last = rows->map[{Table::kMeta, LastKey(table)}];
+      const uint64_t number = (last.empty() ? 0 : Reader(last).Varint()) + 1;
+      last.clear();
+      AppendVarint(&last, number);
+      std::string key;
+      AppendBig(&key, number);
+      rows->map[{table, key}] = value;
+    }
     CountLedger ledger;
     const auto table_of = [](CountLedger::Kind kind) {
       return kind == CountLedger::Kind::kWindow ? Table::kWindow : Table::kFamily;
@@ -114,9 +148,11 @@ class FakeEngine final : public Engine {
     return {};
   }
 
+  mutable std::recursive_mutex mutex_;
   Rows rows_;
+  LocalLeases leases_;
   Fault fault_ = Fault::kNone;
-  int commits_ = 0;
+  bool shared_ = false;
 };
 
 }  // namespace racewatch::store

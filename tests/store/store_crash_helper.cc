@@ -1,14 +1,16 @@
-// usage: store_crash_helper DIR SEED     The process that crash_test kills: the real store loop on DIR over a bus that
-// holds the stream of SEED, in small batches. Prints one dot per round and `done` once nothing is left.
+// usage: store_crash_helper SEED rocksdb DIR | store_crash_helper SEED postgresql CONNINFO SCHEMA
+// The process that crash_test kills: the real store loop over a bus that holds CrashStream(SEED), in small batches. Prints
+// one dot per round and `done` once nothing is left and the last alert step is decided.
 #include <prometheus/registry.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include "base/log.h"
 #include "racewatch/v1/config.pb.h"
+#include "store/open_engine.h"
 #include "store/query.h"
-#include "store/rocksdb_engine.h"
 #include "store/store_config.h"
 #include "store/store_loop.h"
 #include "store/store_role.h"
@@ -19,6 +21,8 @@
 namespace racewatch::store {
 namespace {
 
+constexpr int kSteps = 9;  // of ten minutes, once everything is read
+
 class Listener final : public base::AssignmentListener {
  public:
   StoreLoop* loop = nullptr;
@@ -28,19 +32,36 @@ class Listener final : public base::AssignmentListener {
   void OnRevoked(const std::vector<base::TopicPartition>& partitions, bool) override { loop->OnRevoked(partitions); }
 };
 
-int Run(const char* dir, uint64_t seed) {
+v1::StoreConfig Config(char** argv) {
+  v1::StoreConfig config;
+  config.set_batch_records_max(7);
+  if (std::string_view(argv[2]) == "postgresql") {
+    config.mutable_postgresql()->set_conninfo(argv[3]);
+    config.mutable_postgresql()->set_schema(argv[4]);
+    config.mutable_postgresql()->set_lease_ms(100);  // a successor starts soon
+  }
+  auto* rule = config.add_rules();
+  rule->set_name("chips");
+  rule->mutable_threshold()->set_window_s(3600);
+  rule->mutable_threshold()->set_open(12);
+  rule->mutable_series()->set_dimension("theme");
+  rule->mutable_series()->set_theme("chips_compute");
+  rule->set_publishers_min(1);
+  rule->set_coverage_min(0.01);
+  return WithDefaults(config);
+}
+
+int Run(char** argv) {
   fakes::ManualClock clock(kTestNow);
   fakes::FakeLog bus(1, &clock);
-  for (const auto& article : RandomStream(seed, {.ids = 300, .records = 1500})) {
+  for (const auto& article : CrashStream(std::strtoull(argv[1], nullptr, 10))) {
     base::Record record = ToRecord(article);
     record.partition = record.offset = -1;
     bus.Append(std::move(record));
   }
-  auto engine = RocksDbEngine::Open({.path = dir});
+  const v1::StoreConfig config = Config(argv);
+  auto engine = OpenEngine(config, argv[3]);
   if (!engine.ok()) return std::fprintf(stderr, "%s\n", engine.status().ToString().c_str()), 1;
-  v1::StoreConfig config;
-  config.set_batch_records_max(7);
-  config = WithDefaults(config);
   prometheus::Registry registry;
   base::Log log({.level = base::LogLevel::kError});
   Changes changes;
@@ -51,13 +72,17 @@ int Run(const char* dir, uint64_t seed) {
   listener.loop = &loop;
   base::Status status = loop.Restore();
   const std::stop_source never;
-  while (status.ok()) {
-    const auto round = loop.Round(std::chrono::milliseconds(0), never.get_token());
+  int steps = 0;
+  while (status.ok() && steps < kSteps) {
+    const auto round = loop.Round(std::chrono::milliseconds(loop.leading() ? 0 : 5), never.get_token());
     status = round.status();
     std::fputc('.', stdout);
     std::fflush(stdout);
-    if (round.ok() && round->idle) break;
+    if (!round.ok() || !round->idle || !loop.leading()) continue;
+    clock.Advance(600'000);
+    ++steps;
   }
+  loop.Resign();
   (void)source.Close();  // tells the loop, which goes before the source
   if (!status.ok()) return std::fprintf(stderr, "%s\n", status.ToString().c_str()), 1;
   std::puts("done");
@@ -67,6 +92,4 @@ int Run(const char* dir, uint64_t seed) {
 }  // namespace
 }  // namespace racewatch::store
 
-int main(int argc, char** argv) {
-  return argc == 3 ? racewatch::store::Run(argv[1], std::strtoull(argv[2], nullptr, 10)) : 64;
-}
+int main(int argc, char** argv) { return argc >= 4 ? racewatch::store::Run(argv) : 64; }

@@ -1,0 +1,257 @@
+// What several store processes over one database do to each other: zombies, fences, leases, two writers, a server that
+// goes away. The processes are store loops in threads of one test, over the shared fake or over PostgreSQL.
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <prometheus/registry.h>
+
+#include <thread>
+
+#include "racewatch/v1/config.pb.h"
+#include "store/applier.h"
+#include "store/digest.h"
+#include "store/postgresql_engine.h"
+#include "store/query.h"
+#include "store/store_config.h"
+#include "store/store_loop.h"
+#include "store/store_role.h"
+#include "tests/fakes/fake_bus.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/store/article_maker.h"
+#include "tests/store/fake_engine.h"
+#include "tests/store/naive_recount.h"
+#include "tests/store/pg_server.h"
+#include "tests/store/temp_dir.h"
+
+namespace racewatch::store {
+namespace {
+
+using std::chrono::milliseconds;
+
+const base::TopicPartition kWhere{"racewatch.tagged.v1", 0};
+
+v1::StoreConfig SharedConfig(uint32_t lease_ms) {
+  v1::StoreConfig config;
+  config.set_batch_records_max(20);
+  config.mutable_postgresql()->set_lease_ms(lease_ms);
+  return WithDefaults(config);
+}
+
+// One of several store processes, stepped by hand.
+struct Instance final : base::AssignmentListener {
+  Instance(Engine& engine, fakes::FakeLog& bus, fakes::ManualClock& clock, uint32_t lease_ms)
+      : sink(bus), source(bus, {StoreRole::Topics(), "store", this}),
+        loop(SharedConfig(lease_ms), engine, source, sink, clock, registry, log, changes) {
+    EXPECT_TRUE(loop.Restore().ok());
+  }
+  ~Instance() override {
+    loop.Resign();
+    (void)source.Close();
+  }
+  void Step() {
+    const auto round = loop.Round(milliseconds(0), stop.get_token());
+    ASSERT_TRUE(round.ok()) << round.status().ToString();
+  }
+  std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions) override {
+    return loop.OnAssigned(partitions);
+  }
+  void OnRevoked(const std::vector<base::TopicPartition>& partitions, bool) override { loop.OnRevoked(partitions); }
+
+  base::Log log{{.level = base::LogLevel::kError}};
+  prometheus::Registry registry;
+  Changes changes;
+  std::stop_source stop;
+  fakes::FakeSink sink;
+  fakes::FakeSource source;
+  StoreLoop loop;
+};
+
+class SharedStoreTest : public testing::Test {
+ protected:
+  SharedStoreTest() { engine_.SetShared(true); }
+  void Publish(const std::vector<v1::TaggedArticle>& stream) {
+    for (const auto& article : stream) {
+      base::Record record = ToRecord(article);
+      record.partition = record.offset = -1;
+      bus_.Append(std::move(record));
+      stream_.push_back(article);
+    }
+  }
+  // Steps all until everything published is counted and told apart into stories.
+  void Settle(const std::vector<Instance*>& instances) {
+    const NaiveCounts expected = Recount(stream_);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    for (int i = 0; std::chrono::steady_clock::now() < deadline; ++i) {
+      for (Instance* one : instances) one->Step();
+      if (i % 20 == 0 && Queued() == 0 && ReadCounts(engine_) == expected) return;
+    }
+    FAIL() << "the stores did not come to rest: " << Queued() << " queued, counts " << (ReadCounts(engine_) == expected ? "equal" : "differ");
+  }
+  size_t Queued() {
+    size_t n = 0;
+    (void)engine_.Scan(Table::kStoryQueue, "", "", false, [&](auto, auto) { return ++n, true; });
+    return n;
+  }
+  static int Leaders(const std::vector<Instance*>& instances) {
+    int n = 0;
+    for (const Instance* one : instances) n += one->loop.leading();
+    return n;
+  }
+  FakeEngine engine_;
+  fakes::ManualClock clock_{kTestNow};
+  fakes::FakeLog bus_{4, &clock_};
+  std::vector<v1::TaggedArticle> stream_;
+};
+
+TEST_F(SharedStoreTest, ThreeStoresShareThePartitionsAndOneLeads) {
+  auto a = std::make_unique<Instance>(engine_, bus_, clock_, 3'600'000);
+  Publish(RandomStream(1, {.ids = 80, .records = 200}));
+  a->Step();  // owns everything and reads some of it before the others come
+  Instance b(engine_, bus_, clock_, 3'600'000), c(engine_, bus_, clock_, 3'600'000);
+  Settle({a.get(), &b, &c});
+  EXPECT_EQ(Leaders({a.get(), &b, &c}), 1);
+  EXPECT_GT(b.loop.counts().received + c.loop.counts().received, 0u);
+  a.reset();  // leaves: hands its partitions over, and the lead if it had it
+  Publish(RandomStream(2, {.ids = 80, .records = 200}));
+  Settle({&b, &c});
+  EXPECT_EQ(Leaders({&b, &c}), 1);
+}
+
+TEST_F(SharedStoreTest, AZombieIsFencedRejoinsAndCountsNothingTwice) {
+  Publish(RandomStream(3, {.ids = 80, .records = 120}));
+  Instance zombie(engine_, bus_, clock_, 3'600'000);
+  zombie.Step();
+  // While it sleeps, somebody else takes everything it owns and reads on.
+  Instance other(engine_, bus_, clock_, 3'600'000);
+  const auto owned = zombie.source.assignment();
+  const auto positions = other.OnAssigned(owned);
+  Publish(RandomStream(4, {.ids = 80, .records = 120}));
+  zombie.Step();
+  zombie.Step();  // its commit was refused; what it owns now it has from the group
+  Settle({&zombie, &other});
+}
+
+TEST_F(SharedStoreTest, ALeaderWhoseLeaseWasTakenStopsLeadingAndGoesOnCounting) {
+  Publish(RandomStream(5, {.ids = 80, .records = 60}));
+  Instance first(engine_, bus_, clock_, 3'600'000);  // by its own clock it leads for an hour
+  for (int i = 0; i < 100'000'000 && !first.loop.leading(); ++i) first.Step();
+  ASSERT_TRUE(first.loop.leading());
+  engine_.ExpireLeases();
+  Instance second(engine_, bus_, clock_, 1000);
+  for (int i = 0; i < 100'000'000 && !second.loop.leading(); ++i) second.Step();
+  ASSERT_TRUE(second.loop.leading());
+  ASSERT_TRUE(first.loop.leading()) << "it does not know yet";
+  Publish(RandomStream(6, {.ids = 80, .records = 120}));
+  Settle({&first, &second});
+  EXPECT_FALSE(first.loop.leading());
+}
+
+class PostgreSqlTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!server_.why().empty()) GTEST_SKIP() << server_.why();
+  }
+  std::unique_ptr<PostgreSqlEngine> Open(milliseconds idle = milliseconds(5000)) {
+    auto engine = PostgreSqlEngine::Open({.conninfo = server_.conninfo(), .schema = schema_, .idle_ms_max = idle});
+    EXPECT_TRUE(engine.ok()) << engine.status().ToString();
+    return std::move(engine).value();
+  }
+  const PgServer server_;
+  const std::string schema_ = PgServer::NewSchema();
+};
+
+TEST_F(PostgreSqlTest, TwoWritersOnSharedRowsAgreeWithTheRecount) {
+  const auto stream = RandomStream(8, {.ids = 200, .records = 800});
+  const auto half = [&](int which) {
+    const auto engine = Open();
+    Applier applier(*engine, {});
+    const Claim claim = engine->TakeClaim("c", {kWhere.topic, which}).value();
+    std::vector<base::Record> records;
+    for (const auto& article : stream)
+      if (std::hash<std::string>()(article.article().id()) % 2 == static_cast<size_t>(which))
+        records.push_back(ToRecord(article, which, static_cast<int64_t>(records.size())));
+    for (size_t from = 0; from < records.size(); from += 40) {
+      const size_t to = std::min(records.size(), from + 40);
+      base::Status status = base::Aborted("");
+      while (status.code() == base::Code::kAborted) {
+        ASSERT_TRUE(applier.Reload().ok());
+        Batch batch;
+        ASSERT_TRUE(applier.Apply({records.begin() + static_cast<long>(from), records.begin() + static_cast<long>(to)}, kTestNow, &batch).ok());
+        batch.Advance(claim, static_cast<int64_t>(to));
+        status = engine->Commit(batch);
+      }
+      ASSERT_TRUE(status.ok()) << status.ToString();
+    }
+  };
+  Open();
+  std::thread first([&] { half(0); }), second([&] { half(1); });
+  first.join();
+  second.join();
+  EXPECT_EQ(ReadCounts(*Open()), Recount(stream));
+}
+
+// A process stopped in the middle of sending holds the lock of the schema, and the server waits for it without an end.
+TEST_F(PostgreSqlTest, AWriterStoppedInMidTransactionHoldsNobodyUpForLong) {
+  const auto engine = Open(milliseconds(200));
+  PGconn* const stopped = PQconnectdb(server_.conninfo().c_str());
+  PQclear(PQexec(stopped, ("SET search_path TO " + schema_).c_str()));
+  ASSERT_EQ(PQenterPipelineMode(stopped), 1);
+  for (const char* sql : {"BEGIN", "UPDATE commits SET number = number + 1 RETURNING number"})
+    ASSERT_EQ(PQsendQueryParams(stopped, sql, 0, nullptr, nullptr, nullptr, nullptr, 0), 1);
+  ASSERT_EQ(PQsendFlushRequest(stopped), 1);
+  ASSERT_EQ(PQflush(stopped), 0);
+  for (int i = 0; i < 2; ++i) {  // both are done: it holds the lock, and nothing more comes
+    PQclear(PQgetResult(stopped));
+    EXPECT_EQ(PQgetResult(stopped), nullptr);
+  }
+  Batch batch;
+  batch.Put(Table::kMeta, "a", "1");
+  base::Status status = base::Unavailable("");
+  for (int tries = 0; tries < 50 && status.retryable(); ++tries) status = engine->Commit(batch);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  PQfinish(stopped);
+}
+
+TEST_F(PostgreSqlTest, AServerKilledUnderLoadLosesNothingThatWasCommitted) {
+  TempDir dir;
+  const PgServer own(dir.path());
+  ASSERT_EQ(own.why(), "");
+  const auto opened = PostgreSqlEngine::Open({.conninfo = own.conninfo()});
+  ASSERT_TRUE(opened.ok()) << opened.status().ToString();
+  Engine& engine = **opened;
+  const auto stream = RandomStream(9);
+  Applier applier(engine, {});
+  const Claim claim = engine.TakeClaim("c", kWhere).value();
+  std::vector<base::Record> records;
+  for (const auto& article : stream) records.push_back(ToRecord(article, 0, static_cast<int64_t>(records.size())));
+  bool crashed = false;
+  for (size_t from = 0; from < records.size();) {
+    const size_t to = std::min(records.size(), from + 20);
+    if (from >= records.size() / 2 && !std::exchange(crashed, true)) {
+      ASSERT_TRUE(own.Crash());
+      EXPECT_EQ(applier.Reload().code(), base::Code::kUnavailable);
+      Batch lost;
+      lost.Put(Table::kMeta, "a", "1");
+      EXPECT_EQ(engine.Commit(lost).code(), base::Code::kUnavailable);
+      ASSERT_TRUE(own.Restart());
+    }
+    Batch batch;
+    base::Status status = applier.Reload();
+    if (status.ok()) status = applier.Apply({records.begin() + static_cast<long>(from), records.begin() + static_cast<long>(to)}, kTestNow, &batch).status();
+    batch.Advance(claim, static_cast<int64_t>(to));
+    if (status.ok()) status = engine.Commit(batch);
+    ASSERT_TRUE(status.ok() || status.retryable()) << status.ToString();
+    if (status.ok()) from = to;
+  }
+  EXPECT_EQ(ReadCounts(engine), Recount(stream));
+}
+
+TEST_F(PostgreSqlTest, AServerThatIsNotThereIsOneClearLine) {
+  const auto engine = PostgreSqlEngine::Open({.conninfo = "host=/nonexistent user=x"});
+  ASSERT_FALSE(engine.ok());
+  EXPECT_EQ(engine.status().code(), base::Code::kUnavailable);
+  EXPECT_EQ(engine.status().message().find('\n'), std::string::npos);
+  EXPECT_NE(engine.status().message().find("/nonexistent"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace racewatch::store
