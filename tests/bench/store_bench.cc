@@ -1,5 +1,5 @@
-// Speed of the store: apply in batches of 500 with fsync beside the raw rate of the engine for the same number of
-// records (an id row, 36 aggregate rows, a position), the story step, and the 90-day answer of GetTrends.
+// Speed of the store over each engine: apply in batches of 500 with fsync beside the raw rate of the engine for the same
+// number of records (an id row, 36 aggregate rows, a position), the story step, and the 90-day answer of GetTrends.
 #include <benchmark/benchmark.h>
 
 #include <filesystem>
@@ -10,11 +10,13 @@
 
 #include "racewatch/v1/store_service.pb.h"
 #include "store/applier.h"
+#include "store/postgresql_engine.h"
 #include "store/query.h"
 #include "store/rocksdb_engine.h"
 #include "store/story_step.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/store/article_maker.h"
+#include "tests/store/pg_server.h"
 #include "tests/store/temp_dir.h"
 
 namespace racewatch::store {
@@ -59,8 +61,22 @@ class Articles {
   uint64_t last_ = 0;
 };
 
+// A PostgreSQL of the bench's own, with fsync, started at first use; nullptr when it is not installed.
+const PgServer* Server() {
+  static const TempDir dir;
+  static const PgServer server(dir.path());
+  return server.why().empty() ? &server : nullptr;
+}
+
+std::unique_ptr<Engine> OpenPostgreSql() {
+  auto engine = PostgreSqlEngine::Open({.conninfo = Server()->conninfo(), .schema = PgServer::NewSchema()});
+  return std::move(engine).value();
+}
+
 struct Store {
-  explicit Store(int hours) : engine(RocksDbEngine::Open({.path = dir.path()}).value()), applier(*engine, {}), articles(hours) {
+  explicit Store(int hours) : engine(RocksDbEngine::Open({.path = dir.path()}).value()), applier(*engine, {}), articles(hours) { Begin(); }
+  Store(int hours, std::unique_ptr<Engine> given) : engine(std::move(given)), applier(*engine, {}), articles(hours) { Begin(); }
+  void Begin() {
     (void)applier.Reload();
     claim = engine->TakeClaim("bench", kWhere).value();
   }
@@ -71,7 +87,7 @@ struct Store {
     if (!applied.ok() || applied->stored != records.size() || !engine->Commit(batch).ok()) state->SkipWithError("apply failed");
   }
   TempDir dir;
-  std::unique_ptr<RocksDbEngine> engine;
+  std::unique_ptr<Engine> engine;
   Applier applier;
   Claim claim;
   Articles articles;
@@ -90,9 +106,21 @@ void BM_StoreApply(benchmark::State& state) {
 }
 BENCHMARK(BM_StoreApply)->ArgNames({"batch", "hours"})->Args({500, 2})->Args({500, 24})->Args({5000, 24})->UseRealTime()->Unit(benchmark::kMillisecond);
 
-void BM_RawEngine(benchmark::State& state) {
-  TempDir dir;
-  const auto engine = RocksDbEngine::Open({.path = dir.path()}).value();
+void BM_StoreApplyPostgreSql(benchmark::State& state) {
+  if (Server() == nullptr) return state.SkipWithError("needs PostgreSQL 15 (package postgresql)");
+  Store store(static_cast<int>(state.range(1)), OpenPostgreSql());
+  const auto n = static_cast<size_t>(state.range(0));
+  for (auto _ : state) {
+    state.PauseTiming();
+    const auto records = store.articles.Next(n);
+    state.ResumeTiming();
+    store.Apply(records, &state);
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_StoreApplyPostgreSql)->ArgNames({"batch", "hours"})->Args({500, 2})->Args({500, 24})->Args({2000, 24})->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void RawEngine(benchmark::State& state, std::unique_ptr<Engine> engine) {
   const Claim claim = engine->TakeClaim("bench", kWhere).value();
   std::mt19937_64 dice(7);
   int64_t offset = 0;
@@ -105,7 +133,17 @@ void BM_RawEngine(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
+void BM_RawEngine(benchmark::State& state) {
+  const TempDir dir;
+  RawEngine(state, RocksDbEngine::Open({.path = dir.path()}).value());
+}
 BENCHMARK(BM_RawEngine)->ArgName("batch")->Arg(500)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void BM_RawPostgreSql(benchmark::State& state) {
+  if (Server() == nullptr) return state.SkipWithError("needs PostgreSQL 15 (package postgresql)");
+  RawEngine(state, OpenPostgreSql());
+}
+BENCHMARK(BM_RawPostgreSql)->ArgName("batch")->Arg(500)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void BM_StoryStep(benchmark::State& state) {
   Store store(24);
