@@ -24,6 +24,7 @@ namespace racewatch::store {
 namespace {
 
 constexpr std::chrono::milliseconds kStallPause{2};
+constexpr int kStallsMax = 5000;
 
 rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -191,9 +192,9 @@ rocksdb::Status RocksDbEngine::Impl::WriteOut() {
   std::mutex never;
   std::unique_lock lock(never);
   std::condition_variable pause;
-  for (;;) {
+  for (int stalls = 0;; ++stalls) {
     const rocksdb::Status written = db->Write(write_options, &out);
-    if (!written.IsIncomplete()) return written;
+    if (!written.IsIncomplete() || stalls == kStallsMax) return written;
     if (const rocksdb::Status resumed = db->Resume(); !resumed.ok()) return resumed;
     pause.wait_for(lock, kStallPause);
   }
