@@ -31,6 +31,7 @@ class ClockedSource final : public base::Source {
   std::vector<base::TopicPartition> assignment() const override { return inner_.assignment(); }
   base::Result<std::string> ClusterId() override { return inner_.ClusterId(); }
   base::Result<base::OffsetRange> Range(const base::TopicPartition& where) override { return inner_.Range(where); }
+  base::Result<std::vector<base::TopicPartition>> Partitions() override { return inner_.Partitions(); }
   std::map<base::TopicPartition, std::optional<int64_t>> Lag() const override { return inner_.Lag(); }
   int64_t gaps() const override { return inner_.gaps(); }
   void Interrupt() override { inner_.Interrupt(); }
