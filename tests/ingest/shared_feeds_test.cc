@@ -193,7 +193,7 @@ TEST_F(SharedFeedsTest, AFetchThatItsProcessDidNotSurviveIsMadeAgainWhenTheInter
 TEST_F(SharedFeedsTest, NothingIsFetchedBeforeItsClaimIsAcknowledged) {
   AddFeed(server_.Url(Path(0)), 60);
   auto a = StartMember("a");
-  WaitFor([&] { return Sent() == 1; });
+  WaitFor([&] { return Sent() == 1 && a->role().Idle(); });
   a->sink().Cork();
   clock_.Advance(kMinute);
   a->role().Wake();
