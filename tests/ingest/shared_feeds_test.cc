@@ -120,7 +120,7 @@ class SharedFeedsTest : public RoleTest {
 TEST_F(SharedFeedsTest, EachFeedIsFetchedByOneProcess) {
   AddFeeds();
   const auto a = StartMember("a");
-  WaitFor([&] { return Sent() == kFeeds; });
+  WaitFor([&] { return Sent() == kFeeds && a->role().Idle(); });
   const auto b = StartMember("b");
   WaitForShares({a.get(), b.get()});
   for (int round = 1; round <= 5; ++round) {
@@ -137,7 +137,7 @@ TEST_F(SharedFeedsTest, EachFeedIsFetchedByOneProcess) {
 TEST_F(SharedFeedsTest, WhatOneHasSentAllKnow) {
   AddFeeds();
   auto a = StartMember("a");
-  WaitFor([&] { return Sent() == kFeeds; });
+  WaitFor([&] { return Sent() == kFeeds && a->role().Idle(); });
   const auto b = StartMember("b");
   WaitForShares({a.get(), b.get()});
   a.reset();
@@ -158,7 +158,7 @@ TEST_F(SharedFeedsTest, WhatOneHasSentAllKnow) {
 TEST_F(SharedFeedsTest, AProcessWithoutAnyStateLearnsEverythingFromTheLog) {
   AddFeeds();
   auto a = StartMember("a");
-  WaitFor([&] { return Sent() == kFeeds; });
+  WaitFor([&] { return Sent() == kFeeds && a->role().Idle(); });
   a.reset();
   const auto fresh = StartMember("fresh");
   WaitForShares({fresh.get()});
@@ -208,7 +208,7 @@ TEST_F(SharedFeedsTest, AFeedAddedAtOneProcessIsKnownToAllAndFetchedOnce) {
   const auto a = StartMember("a");
   const auto b = StartMember("b");
   WaitForShares({a.get(), b.get()});
-  WaitFor([&] { return Sent() == kFeeds; });
+  WaitFor([&] { return Sent() == kFeeds && a->role().Idle(); });
   server_.Serve("/added", Body(Rss({{"Added", "https://a.example/added"}})));
   const std::string url = server_.Url("/added");
   EXPECT_EQ(a->Ask("POST", "", "{\"url\":\"" + url + "\"}").http_status, 200);
