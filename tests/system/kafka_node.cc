@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 #include "base/bus/kafka_source.h"
 #include "racewatch/v1/config.pb.h"
@@ -35,8 +36,8 @@ std::vector<base::Record> KafkaNode::Read(std::string_view topic) const {
   base::SourceOptions options;
   options.topics = {std::string(topic)};
   auto source = base::KafkaSource::Create(config, "reader", options, nullptr);
+  if (!source.ok()) throw std::runtime_error(source.status().message());
   std::vector<base::Record> all;
-  if (!source.ok()) return all;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (std::chrono::steady_clock::now() < deadline) {
     auto records = (*source)->Poll({5000, 64u << 20}, std::chrono::milliseconds(300));
@@ -46,10 +47,11 @@ std::vector<base::Record> KafkaNode::Read(std::string_view topic) const {
     int64_t expected = 0;
     for (const auto& where : (*source)->assignment())
       if (auto range = (*source)->Range(where); range.ok()) expected += range->end - range->start;
-    if (static_cast<int64_t>(all.size()) >= expected) break;
+    if (static_cast<int64_t>(all.size()) < expected) continue;
+    if (const auto closed = (*source)->Close(); !closed.ok()) throw std::runtime_error(closed.message());
+    return all;
   }
-  (void)(*source)->Close();
-  return all;
+  throw std::runtime_error("topic " + std::string(topic) + ": not read to its end in 60 s");
 }
 
 }  // namespace racewatch::system_test

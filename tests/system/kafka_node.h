@@ -22,7 +22,7 @@ class KafkaNode {
 
   // Empty when it did not start.
   const std::string& address() const { return address_; }
-  // All that lies in the topic now.
+  // All that lies in the topic now. Throws when it cannot be read to its end within 60 s.
   std::vector<base::Record> Read(std::string_view topic) const;
 
  private:

@@ -17,7 +17,6 @@
 #include <regex>
 #include <thread>
 
-#include "base/bus/kafka_source.h"
 #include "base/bus/topics.h"
 #include "base/clock.h"
 #include "cli/demo_week.h"
@@ -25,6 +24,7 @@
 #include "racewatch/v1/store_service.grpc.pb.h"
 #include "tests/system/child_process.h"
 #include "tests/system/feed_site.h"
+#include "tests/system/kafka_node.h"
 #include "tests/system/recount.h"
 
 namespace racewatch::system_test {
@@ -41,18 +41,6 @@ constexpr char kAlertTheme[] = "chips_compute";
 constexpr int kAlertOpen = 30;
 
 const std::string kBinary = RACEWATCH_BINARY_DIR "/racewatch";
-
-std::string KafkaLib() {
-  const char* lib = std::getenv("RACEWATCH_KAFKA_LIB");
-  return lib != nullptr ? lib : RACEWATCH_SOURCE_DIR "/build/kafka/lib";
-}
-
-bool HaveKafka() {
-  if (!fs::is_directory(KafkaLib())) return false;
-  for (const auto& entry : fs::directory_iterator(KafkaLib()))
-    if (entry.path().filename().string().rfind("kafka_2.13", 0) == 0) return true;
-  return false;
-}
 
 struct Role {
   std::string name;
@@ -113,13 +101,12 @@ Plan MakePlan(int64_t start_s) {
 class PipelineTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!HaveKafka()) GTEST_SKIP() << "needs the Apache Kafka jars in " << KafkaLib() << " (deploy/kafka/fetch)";
+    std::string lib;
+    if (!KafkaNode::Available(&lib)) GTEST_SKIP() << "needs the Apache Kafka jars in " << lib << " (deploy/kafka/fetch)";
     work_ = fs::temp_directory_path() / ("racewatch_system_" + std::to_string(getpid()));
     fs::create_directories(work_);
-    setenv("RACEWATCH_KAFKA_LIB", KafkaLib().c_str(), 1);
-    ASSERT_EQ(RunToEnd({RACEWATCH_SOURCE_DIR "/deploy/kafka/start", (work_ / "kafka").string()}, nullptr), 0);
-    std::ifstream(work_ / "kafka/address") >> broker_;
-    ASSERT_EQ(RunToEnd({kBinary, "topics", "apply", "--bootstrap", broker_}, nullptr), 0);
+    kafka_ = std::make_unique<KafkaNode>((work_ / "kafka").string());
+    ASSERT_NE(kafka_->address(), "");
     site_ = std::make_unique<FeedSite>(kFeeds);
   }
 
@@ -127,7 +114,7 @@ class PipelineTest : public testing::Test {
     for (Role& role : roles_)
       if (role.process) role.process->Stop();
     if (!work_.empty()) {
-      RunToEnd({RACEWATCH_SOURCE_DIR "/deploy/kafka/stop", (work_ / "kafka").string()}, nullptr);
+      kafka_.reset();
       if (!HasFailure()) fs::remove_all(work_);
       else std::cout << "logs are kept in " << work_ << "\n";
     }
@@ -155,7 +142,7 @@ class PipelineTest : public testing::Test {
   // The store with one threshold rule, on the state folder of this name.
   std::vector<std::string> StoreArgv(const std::string& state, int open) {
     const std::string config =
-        "bus { kafka { bootstrap_servers: \"" + broker_ + "\" } }\nrules { name: \"chips\" threshold { window_s: 3600 open: " +
+        "bus { kafka { bootstrap_servers: \"" + kafka_->address() + "\" } }\nrules { name: \"chips\" threshold { window_s: 3600 open: " +
         std::to_string(open) + " } series { dimension: \"theme\" theme: \"" + kAlertTheme +
         "\" } publishers_min: 2 coverage_min: 0.01 }\n";
     return {kBinary, "store", "--http", "127.0.0.1:" + std::to_string(Find("store").http), "--grpc",
@@ -163,7 +150,7 @@ class PipelineTest : public testing::Test {
   }
 
   void StartRoles() {
-    const std::string bus = "bus { kafka { bootstrap_servers: \"" + broker_ + "\" session_timeout_ms: 6000 } }\n";
+    const std::string bus = "bus { kafka { bootstrap_servers: \"" + kafka_->address() + "\" session_timeout_ms: 6000 } }\n";
     classifier_port_ = FreePort();
     store_port_ = FreePort();
     AddRole("classifier", "", {"--grpc", "127.0.0.1:" + std::to_string(classifier_port_)});
@@ -258,29 +245,6 @@ class PipelineTest : public testing::Test {
     return Metric(ingest, "racewatch_ingest_revisions_total");
   }
 
-  std::vector<base::Record> ReadTopic(std::string_view topic) {
-    v1::KafkaConfig config;
-    config.set_bootstrap_servers(broker_);
-    base::SourceOptions options;
-    options.topics = {std::string(topic)};
-    auto source = base::KafkaSource::Create(config, "recount", options, nullptr);
-    EXPECT_TRUE(source.ok()) << source.status().message();
-    std::vector<base::Record> all;
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (std::chrono::steady_clock::now() < deadline) {
-      auto records = (*source)->Poll({5000, 64u << 20}, std::chrono::milliseconds(300));
-      if (!records.ok()) continue;
-      for (auto& record : *records) all.push_back(std::move(record));
-      if (!records->empty() || (*source)->assignment().empty()) continue;
-      int64_t expected = 0;
-      for (const auto& where : (*source)->assignment())
-        if (auto range = (*source)->Range(where); range.ok()) expected += range->end - range->start;
-      if (static_cast<int64_t>(all.size()) >= expected) break;
-    }
-    EXPECT_TRUE((*source)->Close().ok());
-    return all;
-  }
-
   void CheckEquality(const std::map<std::string, uint64_t>& expected, const v1::GetTrendsResponse& trends, const std::string& what) {
     size_t compared = 0;
     for (const auto& series : trends.series()) {
@@ -333,10 +297,10 @@ class PipelineTest : public testing::Test {
   // The alert topic holds the one alert expected, opened once, however often the store died.
   void CheckAlerts(const std::string& expected_alert) {
     ASSERT_NE(expected_alert, "never") << "the plan holds too few articles on " << kAlertTheme;
-    Await("an alert", [&] { return !ReadTopic(base::kAlertsTopic).empty(); });
+    Await("an alert", [&] { return !kafka_->Read(base::kAlertsTopic).empty(); });
     std::map<std::string, std::set<std::string>> alerts;  // id → ce_ids
     int opened = 0;
-    for (const auto& record : ReadTopic(base::kAlertsTopic)) {
+    for (const auto& record : kafka_->Read(base::kAlertsTopic)) {
       const auto alert = nlohmann::json::parse(record.value);
       EXPECT_EQ(record.key, std::string("chips|theme=") + kAlertTheme);
       ASSERT_NE(record.FindHeader("ce_id"), nullptr);
@@ -352,7 +316,7 @@ class PipelineTest : public testing::Test {
   }
 
   fs::path work_;
-  std::string broker_;
+  std::unique_ptr<KafkaNode> kafka_;
   std::unique_ptr<FeedSite> site_;
   std::vector<Role> roles_;
   int classifier_port_ = 0;
@@ -390,7 +354,7 @@ TEST_F(PipelineTest, CountsEveryArticleOnceWhileEveryRoleIsKilled) {
   // The store's own numbers settle once the last revisions are through.
   std::map<std::string, CountedArticle> winners;
   Await("the last edits", [&] {
-    winners = Winners(ReadTopic(base::kTaggedTopic));
+    winners = Winners(kafka_->Read(base::kTaggedTopic));
     size_t right = 0;
     for (const auto& [id, article] : winners) right += article.text.find("Corrected report") != std::string::npos;
     size_t wanted = 0;
@@ -442,9 +406,9 @@ TEST_F(PipelineTest, CountsEveryArticleOnceWhileEveryRoleIsKilled) {
 
   // Nothing lost between stages: acknowledged = stored ∪ dead-lettered, on distinct ids.
   std::set<std::string> in, out, dead;
-  for (const auto& record : ReadTopic(base::kArticlesTopic)) in.insert(record.key);
-  for (const auto& record : ReadTopic(base::kTaggedTopic)) out.insert(record.key);
-  for (const auto& record : ReadTopic(base::kDeadLetterTopic)) dead.insert(record.key);
+  for (const auto& record : kafka_->Read(base::kArticlesTopic)) in.insert(record.key);
+  for (const auto& record : kafka_->Read(base::kTaggedTopic)) out.insert(record.key);
+  for (const auto& record : kafka_->Read(base::kDeadLetterTopic)) dead.insert(record.key);
   EXPECT_EQ(in, out);
   EXPECT_TRUE(dead.empty());
   EXPECT_EQ(static_cast<double>(in.size()), Counted());

@@ -14,13 +14,13 @@
 #include <thread>
 
 #include "base/bus/kafka_sink.h"
-#include "base/bus/kafka_source.h"
 #include "base/bus/topics.h"
 #include "base/clock.h"
 #include "racewatch/v1/config.pb.h"
 #include "tests/store/article_maker.h"
 #include "tests/store/pg_server.h"
 #include "tests/system/child_process.h"
+#include "tests/system/kafka_node.h"
 #include "tests/system/recount.h"
 
 namespace racewatch::system_test {
@@ -33,11 +33,6 @@ using std::chrono::seconds;
 constexpr int kRecords = 16'000;
 const std::string kBinary = RACEWATCH_BINARY_DIR "/racewatch";
 
-std::string KafkaLib() {
-  const char* lib = std::getenv("RACEWATCH_KAFKA_LIB");
-  return lib != nullptr ? lib : RACEWATCH_SOURCE_DIR "/build/kafka/lib";
-}
-
 struct Store {
   std::string name;
   int http = 0;
@@ -49,15 +44,14 @@ struct Store {
 class SharedStoreSystemTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!fs::exists(KafkaLib() + "/.complete")) GTEST_SKIP() << "needs the Apache Kafka jars in " << KafkaLib() << " (deploy/kafka/fetch)";
+    std::string lib;
+    if (!KafkaNode::Available(&lib)) GTEST_SKIP() << "needs the Apache Kafka jars in " << lib << " (deploy/kafka/fetch)";
     work_ = fs::temp_directory_path() / ("racewatch_shared_" + std::to_string(getpid()));
     fs::create_directories(work_);
     database_ = std::make_unique<store::PgServer>((work_ / "postgresql").string());
     if (!database_->why().empty()) GTEST_SKIP() << database_->why();
-    setenv("RACEWATCH_KAFKA_LIB", KafkaLib().c_str(), 1);
-    ASSERT_EQ(RunToEnd({RACEWATCH_SOURCE_DIR "/deploy/kafka/start", (work_ / "kafka").string()}, nullptr), 0);
-    std::ifstream(work_ / "kafka/address") >> broker_;
-    ASSERT_EQ(RunToEnd({kBinary, "topics", "apply", "--bootstrap", broker_}, nullptr), 0);
+    kafka_ = std::make_unique<KafkaNode>((work_ / "kafka").string());
+    ASSERT_NE(kafka_->address(), "");
   }
 
   void TearDown() override {
@@ -67,7 +61,7 @@ class SharedStoreSystemTest : public testing::Test {
       store.process->Stop();
     }
     if (work_.empty()) return;
-    RunToEnd({RACEWATCH_SOURCE_DIR "/deploy/kafka/stop", (work_ / "kafka").string()}, nullptr);
+    kafka_.reset();
     database_.reset();
     if (!HasFailure()) fs::remove_all(work_);
     else std::cout << "logs are kept in " << work_ << "\n";
@@ -77,7 +71,7 @@ class SharedStoreSystemTest : public testing::Test {
     Store store;
     store.name = name;
     store.http = FreePort();
-    std::string config = "bus { kafka { bootstrap_servers: \"" + broker_ + "\" session_timeout_ms: 6000 } }\nbatch_records_max: 20\n"
+    std::string config = "bus { kafka { bootstrap_servers: \"" + kafka_->address() + "\" session_timeout_ms: 6000 } }\nbatch_records_max: 20\n"
                          "rules { name: \"chips\" threshold { window_s: 3600 open: 300 } series { dimension: \"theme\" theme: \"chips_compute\" } "
                          "publishers_min: 1 coverage_min: 0.01 }\n";
     if (shared) config += "postgresql { conninfo: \"" + database_->conninfo() + "\" lease_ms: 2000 }\n";
@@ -130,7 +124,7 @@ class SharedStoreSystemTest : public testing::Test {
 
   void Publish(const std::vector<v1::TaggedArticle>& stream) {
     v1::KafkaConfig config;
-    config.set_bootstrap_servers(broker_);
+    config.set_bootstrap_servers(kafka_->address());
     auto sink = base::KafkaSink::Create(config, "publish", nullptr);
     ASSERT_TRUE(sink.ok());
     size_t failed = 0;
@@ -177,31 +171,15 @@ class SharedStoreSystemTest : public testing::Test {
 
   // Every alert state on the topic, by its ce_id; how often each open state came is no matter, a second id would be.
   std::map<std::string, std::string> AlertStates() {
-    v1::KafkaConfig config;
-    config.set_bootstrap_servers(broker_);
-    base::SourceOptions options;
-    options.topics = {std::string(base::kAlertsTopic)};
-    auto source = base::KafkaSource::Create(config, "alerts", options, nullptr);
     std::map<std::string, std::string> states;
-    int64_t read = 0, expected = 1;
-    while (read < expected) {
-      const auto records = (*source)->Poll({5000, 64u << 20}, std::chrono::milliseconds(300));
-      if (!records.ok()) continue;
-      for (const auto& record : *records) {
-        states[*record.FindHeader("ce_id")] = json::parse(record.value).at("state");
-        ++read;
-      }
-      if ((*source)->assignment().empty()) continue;
-      expected = 0;
-      for (const auto& where : (*source)->assignment())
-        if (const auto range = (*source)->Range(where); range.ok()) expected += range->end - range->start;
-    }
+    for (const auto& record : kafka_->Read(base::kAlertsTopic))
+      states[*record.FindHeader("ce_id")] = json::parse(record.value).at("state");
     return states;
   }
 
   fs::path work_;
   std::unique_ptr<store::PgServer> database_;
-  std::string broker_;
+  std::unique_ptr<KafkaNode> kafka_;
   std::vector<Store> stores_;
   std::vector<base::Record> tagged_;
 };
