@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "ingest/article_record.h"
 #include "ingest/backfill_door.h"
 
 namespace racewatch::cli {
@@ -43,7 +44,7 @@ base::Status SinkTarget::Deliver(const v1::BackfillBatch& batch) {
     }
   };
   base::Status status;
-  for (int i = 0; status.ok() && i < batch.articles_size(); ++i) status = send(ingest::BackfillRecord(batch.articles(i)));
+  for (int i = 0; status.ok() && i < batch.articles_size(); ++i) status = send(ingest::ArticleRecord(batch.articles(i)));
   for (int i = 0; status.ok() && i < batch.rejects_size(); ++i) status = send(ingest::RejectRecord(batch.rejects(i)));
   // No report may come after this call; an unfinished flush is followed by the sink's end.
   const base::Status flushed = sink_.Flush(kFlushTime);

@@ -7,6 +7,7 @@
 
 #include "base/bus/dead_letter.h"
 #include "base/bus/topics.h"
+#include "ingest/article_record.h"
 #include "racewatch/v1/article.pb.h"
 #include "racewatch/v1/backfill.pb.h"
 
@@ -66,17 +67,6 @@ base::Status SendOne(base::Sink& sink, const base::Record& record, const std::sh
 
 }  // namespace
 
-base::Record BackfillRecord(const v1::Article& article) {
-  base::Record record;
-  record.topic = base::kBackfillTopic;
-  record.key = article.id();
-  record.value = article.SerializeAsString();
-  record.headers = {{"content-type", "application/x-protobuf"},
-                    {"schema", "racewatch.v1.Article"},
-                    {"traceparent", "00-" + article.id() + "-" + article.content_hash() + "-01"}};
-  return record;
-}
-
 base::Record RejectRecord(const v1::BackfillReject& reject) {
   base::Record original;
   original.topic = base::kBackfillTopic;  // where it would have gone
@@ -121,7 +111,7 @@ base::HttpResponse BackfillDoor::Handle(const base::HttpRequest& request) {
   const auto reports = std::make_shared<Reports>();
   const auto deadline = Clock::now() + kDeliveryTime;
   base::Status status;
-  for (int i = 0; status.ok() && i < batch.articles_size(); ++i) status = SendOne(sink_, BackfillRecord(batch.articles(i)), reports, deadline);
+  for (int i = 0; status.ok() && i < batch.articles_size(); ++i) status = SendOne(sink_, ArticleRecord(batch.articles(i)), reports, deadline);
   for (int i = 0; status.ok() && i < batch.rejects_size(); ++i) status = SendOne(sink_, RejectRecord(batch.rejects(i)), reports, deadline);
   std::unique_lock lock(reports->mutex);
   const bool settled = reports->changed.wait_until(lock, deadline, [&] { return reports->open == 0; });

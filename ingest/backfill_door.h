@@ -21,9 +21,7 @@ class BackfillReject;
 
 namespace racewatch::ingest {
 
-// The record of one article for racewatch.backfill.v1. Its lane must be set.
-base::Record BackfillRecord(const v1::Article& article);
-// Of one line that is no article, for racewatch.dlq.v1.
+// The record of one line that is no article, for racewatch.dlq.v1.
 base::Record RejectRecord(const v1::BackfillReject& reject);
 // Empty when it may go to the topic, else why not.
 std::string BackfillProblem(const v1::Article& article);

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/bus/topics.h"
 #include "ingest/article_edit.h"
+#include "ingest/article_record.h"
 #include "ingest/url.h"
 
 namespace racewatch::ingest {
@@ -18,19 +18,6 @@ constexpr size_t kSentBytesMax = 32u << 20;
 constexpr size_t kHeldBytesMax = 64u << 20;
 
 constexpr base::UnixMs kEarliestUpdateMs = 631'152'000'000;  // 1990
-
-base::Record ToRecord(const v1::Article& article) {
-  base::Record record;
-  record.topic = base::kArticlesTopic;
-  record.key = article.id();
-  record.value = article.SerializeAsString();
-  record.headers = {{"content-type", "application/x-protobuf"},
-                    {"schema", "racewatch.v1.Article"},
-                    // One trace per article: the id names it, the version's hash is the first span.
-                    {"traceparent", "00-" + article.id() + "-" + article.content_hash() + "-01"}};
-  if (article.withdrawn()) record.headers.push_back({"withdrawn", "1"});  // nothing to tag, see classify/tag_step.h
-  return record;
-}
 
 size_t HeldBytes(const Draft& draft) { return draft.article.text().size() + draft.article.title().size() + 512; }
 
@@ -173,7 +160,7 @@ base::Status Intake::TakeDeletion(uint64_t number, Job* job, const FeedDeletion&
   job_of_ticket_[ticket] = number;
   Resolution resolution{Verdict::kRevision, *id, std::move(known), {}};
   Item& item = job->open.emplace(ticket, Item{std::move(draft), std::move(resolution), std::move(mark)}).first->second;
-  outbox_.Send(ticket, ToRecord(item.draft.article));
+  outbox_.Send(ticket, ArticleRecord(item.draft.article));
   return {};
 }
 
@@ -291,7 +278,7 @@ void Intake::Send(uint64_t number, Job* job, uint64_t ticket) {
     End(number, ticket, "dropped", "no_title");
     return;
   }
-  outbox_.Send(ticket, ToRecord(item.draft.article));
+  outbox_.Send(ticket, ArticleRecord(item.draft.article));
   item.draft.article.Clear();  // the outbox holds it from here on
   Hold(&item, 0);
 }

@@ -1,14 +1,15 @@
 // Sitemaps, NewsML-G2, ninjs and deleted entries: what each becomes, and what a cut or odd document leaves.
 #include <gmock/gmock.h>
-#include <zlib.h>
 
 #include "ingest/feed/dates.h"
 #include "ingest/feed/feed_json.h"
+#include "tests/fakes/gzip.h"
 #include "tests/feed/feed_documents.h"
 
 namespace racewatch::ingest {
 namespace {
 
+using fakes::Gzip;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -90,20 +91,6 @@ TEST(SitemapIndex, ListsItsSitemapsAsChildren) {
   std::string json;
   AppendFeedJson(feed, {}, &json);
   EXPECT_THAT(json, HasSubstr("\"children\":[{\"link\":\"https://d.example/1.xml.gz\""));
-}
-
-std::string Gzip(const std::string& text) {
-  std::string out(compressBound(text.size()) + 64, '\0');
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 TEST(GzippedFeed, IsUnpacked) { EXPECT_THAT(MustParse(Gzip(Sitemap(kNewsUrl))).entries, SizeIs(1)); }

@@ -6,6 +6,7 @@
 #include "base/bus/embedded_log.h"
 #include "base/bus/embedded_sink.h"
 #include "tests/store/alert_crash_stream.h"
+#include "tests/store/loop_listener.h"
 #include "tests/store/store_life.h"
 
 namespace racewatch::store {
@@ -42,15 +43,6 @@ class ClockedSource final : public base::Source {
   fakes::ManualClock& clock_;
 };
 
-class Listener final : public base::AssignmentListener {
- public:
-  StoreLoop* loop = nullptr;
-  std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions) override {
-    return loop->OnAssigned(partitions);
-  }
-  void OnRevoked(const std::vector<base::TopicPartition>& partitions, bool) override { loop->OnRevoked(partitions); }
-};
-
 int Failed(const base::Status& status) { return std::fprintf(stderr, "%s\n", status.ToString().c_str()), 1; }
 
 int Run(const std::string& dir) {
@@ -65,7 +57,7 @@ int Run(const std::string& dir) {
   prometheus::Registry registry;
   base::Log lines({.level = base::LogLevel::kError});
   Changes changes;
-  Listener listener;
+  LoopListener listener;
   fakes::FakeSource stream(bus, {StoreRole::Topics(), "", &listener});
   ClockedSource source(stream, clock);
   StoreLoop loop(CrashConfig(), **engine, source, sink, clock, registry, lines, changes);

@@ -1,15 +1,13 @@
 // A store process killed by SIGKILL again and again while it decides and sends alerts: no alert opens twice, none is lost,
 // and a repeat has the bytes and the ce_id of the first.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <map>
 #include <random>
 #include <string>
 
 #include "base/bus/embedded_log.h"
+#include "tests/store/killed_child.h"
 #include "tests/store/store_life.h"
 #include "tests/store/temp_dir.h"
 
@@ -18,36 +16,7 @@ namespace {
 
 constexpr int kKills = 20;
 
-// Runs the helper and kills it right after its `rounds`-th round. False: it had come to its end before.
-bool RunHelper(const std::string& dir, int rounds) {
-  int out[2];
-  EXPECT_EQ(pipe(out), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(out[1], STDOUT_FILENO);
-    close(out[0]);
-    close(out[1]);
-    execl(ALERT_CRASH_HELPER, "alert_crash_helper", dir.c_str(), nullptr);
-    _exit(127);
-  }
-  close(out[1]);
-  char c = 0;
-  bool killed = false;
-  for (int seen = 0; read(out[0], &c, 1) == 1;) {
-    if (c == '.' && ++seen == rounds) {
-      kill(child, SIGKILL);
-      killed = true;
-      break;
-    }
-  }
-  close(out[0]);
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  if (!killed) {
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
-  }
-  return killed;
-}
+bool RunHelper(const std::string& dir, int rounds) { return RunAndKill({ALERT_CRASH_HELPER, dir}, rounds, 0); }
 
 // ce_id → value of everything on the alerts topic; a repeat must be equal.
 std::map<std::string, std::string> ReadAlerts(const std::string& dir, size_t* records) {

@@ -2,9 +2,6 @@
 // none doubled, the same digests, stories and alerts as a store that was never killed. Ten kills; a hundred with
 // RACEWATCH_FULL=1.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <iostream>
 #include <random>
@@ -15,6 +12,7 @@
 #include "store/postgresql_engine.h"
 #include "store/rocksdb_engine.h"
 #include "tests/store/article_maker.h"
+#include "tests/store/killed_child.h"
 #include "tests/store/naive_recount.h"
 #include "tests/store/pg_server.h"
 #include "tests/store/temp_dir.h"
@@ -35,41 +33,10 @@ struct Place {
   }
 };
 
-// Runs the helper and kills it at a random instant after its `rounds`-th round. False: it had come to its end before.
-bool RunHelper(const Place& place, int rounds, useconds_t later_us) {
-  int out[2];
-  EXPECT_EQ(pipe(out), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(out[1], STDOUT_FILENO);
-    close(out[0]);
-    close(out[1]);
-    std::vector<std::string> words{"store_crash_helper", std::to_string(kSeed)};
-    words.insert(words.end(), place.arguments.begin(), place.arguments.end());
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    execv(STORE_CRASH_HELPER, argv.data());
-    _exit(127);
-  }
-  close(out[1]);
-  char c = 0;
-  bool killed = false;
-  for (int seen = 0; read(out[0], &c, 1) == 1;) {
-    if (c != '.' || ++seen != rounds) continue;
-    usleep(later_us);  // the instant itself is random: nothing waits for this
-    kill(child, SIGKILL);
-    killed = true;
-    break;
-  }
-  close(out[0]);
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  if (!killed) {
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
-    return false;
-  }
-  return WIFSIGNALED(status);
+bool RunHelper(const Place& place, int rounds, unsigned later_us) {
+  std::vector<std::string> argv{STORE_CRASH_HELPER, std::to_string(kSeed)};
+  argv.insert(argv.end(), place.arguments.begin(), place.arguments.end());
+  return RunAndKill(std::move(argv), rounds, later_us);
 }
 
 std::vector<std::string> Alerts(const View& view) {

@@ -17,20 +17,12 @@
 #include "tests/fakes/fake_bus.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/store/article_maker.h"
+#include "tests/store/loop_listener.h"
 
 namespace racewatch::store {
 namespace {
 
 constexpr int kSteps = 9;  // of ten minutes, once everything is read
-
-class Listener final : public base::AssignmentListener {
- public:
-  StoreLoop* loop = nullptr;
-  std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions) override {
-    return loop->OnAssigned(partitions);
-  }
-  void OnRevoked(const std::vector<base::TopicPartition>& partitions, bool) override { loop->OnRevoked(partitions); }
-};
 
 v1::StoreConfig Config(char** argv) {
   v1::StoreConfig config;
@@ -66,7 +58,7 @@ int Run(char** argv) {
   base::Log log({.level = base::LogLevel::kError});
   Changes changes;
   fakes::FakeSink sink(bus);
-  Listener listener;
+  LoopListener listener;
   fakes::FakeSource source(bus, {StoreRole::Topics(), "", &listener});
   StoreLoop loop(config, **engine, source, sink, clock, registry, log, changes);
   listener.loop = &loop;
