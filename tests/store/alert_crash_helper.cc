@@ -1,11 +1,12 @@
 // usage: alert_crash_helper DIR     The process that alert_crash_test kills: the real store loop on DIR/store, reading a
 // stream with four bursts in small batches, its alerts going to the embedded log DIR/log. The clock follows the stream.
-// Prints a dot a round and `done` once every step is decided and every alert delivered.
+// Prints `done` once every step is decided and every alert delivered.
 #include <cstdio>
 
 #include "base/bus/embedded_log.h"
 #include "base/bus/embedded_sink.h"
 #include "tests/store/alert_crash_stream.h"
+#include "tests/store/end_round.h"
 #include "tests/store/loop_listener.h"
 #include "tests/store/store_life.h"
 
@@ -71,8 +72,7 @@ int Run(const std::string& dir) {
       const auto round = loop.Round(std::chrono::milliseconds(0), never.get_token());
       status = round.status();
       idle = round.ok() && round->idle;
-      std::fputc('.', stdout);
-      std::fflush(stdout);
+      EndRound();
     }
   }
   if (!status.ok()) return Failed(status);

@@ -16,7 +16,9 @@ namespace {
 
 constexpr int kKills = 20;
 
-bool RunHelper(const std::string& dir, int rounds) { return RunAndKill({ALERT_CRASH_HELPER, dir}, rounds, 0); }
+bool RunHelper(const std::string& dir, int rounds, unsigned later_us = 0) {
+  return RunAndKill({ALERT_CRASH_HELPER, dir}, rounds, later_us);
+}
 
 // ce_id → value of everything on the alerts topic; a repeat must be equal.
 std::map<std::string, std::string> ReadAlerts(const std::string& dir, size_t* records) {
@@ -44,8 +46,7 @@ TEST(AlertCrashTest, NoAlertIsLostOrOpenedTwiceByTwentyKills) {
   TempDir killed_dir, calm_dir;
   std::mt19937_64 dice(11);
   int kills = 0;
-  for (; kills < kKills && RunHelper(killed_dir.path(), 2 + static_cast<int>(dice() % 14)); ++kills) {
-  }
+  while (kills < kKills && RunHelper(killed_dir.path(), 1 + static_cast<int>(dice() % 6), static_cast<unsigned>(dice() % 400))) ++kills;
   EXPECT_EQ(kills, kKills) << "the stream was too short for all kills to come under load";
   EXPECT_FALSE(RunHelper(killed_dir.path(), 1'000'000));
   EXPECT_FALSE(RunHelper(calm_dir.path(), 1'000'000));

@@ -2,39 +2,39 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace racewatch::store {
 
 bool RunAndKill(std::vector<std::string> argv, int rounds, unsigned later_us) {
-  int out[2];
-  EXPECT_EQ(pipe(out), 0);
+  int ends[2];
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
   const pid_t child = fork();
   if (child == 0) {
-    dup2(out[1], STDOUT_FILENO);
-    close(out[0]);
-    close(out[1]);
+    dup2(ends[1], STDIN_FILENO);
     std::vector<char*> words;
     for (std::string& word : argv) words.push_back(word.data());
     words.push_back(nullptr);
     execv(words[0], words.data());
     _exit(127);
   }
-  close(out[1]);
+  close(ends[1]);
   char c = 0;
   bool killed = false;
-  for (int seen = 0; read(out[0], &c, 1) == 1;) {
-    if (c != '.' || ++seen != rounds) continue;
+  for (int seen = 0; !killed && recv(ends[0], &c, 1, 0) == 1;) {
+    ++seen;
+    if (send(ends[0], &c, 1, MSG_NOSIGNAL) != 1) break;
+    if (seen < rounds) continue;
     usleep(later_us);
     kill(child, SIGKILL);
     killed = true;
-    break;
   }
-  close(out[0]);
+  close(ends[0]);
   int status = 0;
   EXPECT_EQ(waitpid(child, &status, 0), child);
-  if (killed) return WIFSIGNALED(status);
+  if (killed && WIFSIGNALED(status)) return true;
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
   return false;
 }

@@ -1,6 +1,6 @@
 // usage: store_crash_helper SEED rocksdb DIR | store_crash_helper SEED postgresql CONNINFO SCHEMA
 // The process that crash_test kills: the real store loop over a bus that holds CrashStream(SEED), in small batches. Prints
-// one dot per round and `done` once nothing is left and the last alert step is decided.
+// `done` once nothing is left and the last alert step is decided.
 #include <prometheus/registry.h>
 
 #include <cstdio>
@@ -17,6 +17,7 @@
 #include "tests/fakes/fake_bus.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/store/article_maker.h"
+#include "tests/store/end_round.h"
 #include "tests/store/loop_listener.h"
 
 namespace racewatch::store {
@@ -68,8 +69,7 @@ int Run(char** argv) {
   while (status.ok() && steps < kSteps) {
     const auto round = loop.Round(std::chrono::milliseconds(loop.leading() ? 0 : 5), never.get_token());
     status = round.status();
-    std::fputc('.', stdout);
-    std::fflush(stdout);
+    EndRound();
     if (!round.ok() || !round->idle || !loop.leading()) continue;
     clock.Advance(600'000);
     ++steps;
