@@ -16,6 +16,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/disk_space.h"
 #include "store/local_leases.h"
 #include "store/migrations.h"
 #include "store/position_row.h"
@@ -169,6 +170,8 @@ rocksdb::Options MakeOptions(const RocksDbOptions& wanted) {
 }  // namespace
 
 struct RocksDbEngine::Impl {
+  std::string path;
+  uint64_t memtable_bytes = 0;
   std::unique_ptr<rocksdb::DB> db;
   std::shared_ptr<rocksdb::Cache> cache;
   rocksdb::WriteOptions write_options;
@@ -293,6 +296,8 @@ base::Result<std::unique_ptr<RocksDbEngine>> RocksDbEngine::Open(const RocksDbOp
   const rocksdb::Status opened = rocksdb::DB::Open(options, wanted.path, &db);
   if (IsLocked(opened)) return base::FailedPrecondition("state folder " + wanted.path + ": in use by another process");
   if (!opened.ok()) return ToStatus(opened, "state folder " + wanted.path);
+  impl->path = wanted.path;
+  impl->memtable_bytes = wanted.memtable_bytes;
   impl->db.reset(db);
   impl->write_options.sync = wanted.fsync;
   impl->write_options.no_slowdown = true;
@@ -342,6 +347,8 @@ base::Status RocksDbEngine::Commit(const Batch& batch) {
   if (status.ok()) status = impl_->AddCounts(batch);
   if (status.ok()) status = impl_->AddAppends(batch, &last);
   if (status.ok()) status = impl_->AddWrites(batch);
+  // Room for this batch twice (log and table) and for the memtables.
+  if (status.ok()) status = base::RequireSpace(impl_->path, 2 * (impl_->out.GetDataSize() + impl_->memtable_bytes), "store: commit");
   if (status.ok()) {
     status = ToStatus(impl_->WriteOut(), "store: commit");
     // After a failed write RocksDB refuses further ones until Resume; a full disk may have room again.

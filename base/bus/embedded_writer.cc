@@ -8,6 +8,7 @@
 #include "base/bus/embedded_format.h"
 #include "base/bus/embedded_log_impl.h"
 #include "base/bus/partitioner.h"
+#include "base/disk_space.h"
 
 namespace racewatch::base {
 
@@ -99,6 +100,10 @@ void EmbeddedLog::Impl::AppendBatch(std::deque<Pending> batch) {
   // After a failed write RocksDB refuses all others until it is told that the cause may have gone.
   Status status =
       write_failed ? EmbeddedDb::ToStatus(db->Resume(), "embedded log: resume") : Status::Ok();
+  // Room for this batch twice (log and table) and for the memtables.
+  if (status.ok())
+    status = RequireSpace(options.dir, 2 * (writes.GetDataSize() + options.memtable_bytes),
+                          "embedded log: append");
   if (status.ok()) {
     rocksdb::WriteOptions durable;
     durable.sync = options.fsync;

@@ -1,12 +1,16 @@
 #include "base/bus/embedded_log.h"
 
+#include <filesystem>
+#include <fstream>
 #include <optional>
+#include <random>
 
 #include "base/bus/embedded_sink.h"
 #include "base/bus/embedded_source.h"
 #include "tests/base/bus_conformance.h"
 #include "tests/base/temp_dir.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/fakes/small_disk.h"
 
 namespace racewatch::base {
 namespace {
@@ -245,6 +249,48 @@ TEST_F(EmbeddedLogTest, ManyTopicsAndSendersKeepOrderPerPartition) {
   for (const Record& r : records)
     EXPECT_EQ(r.value,
               "s" + std::to_string(r.partition) + "-" + std::to_string(next[r.partition]++));
+}
+
+// Returns 0 when all held, a number that says where it did not.
+int FillTheDisk(const std::string& dir) {
+  SystemClock clock;
+  const std::string ballast = dir + "/ballast";
+  std::ofstream(ballast) << std::string(4u << 20, 'b');
+  auto log = EmbeddedLog::Open({.dir = dir + "/log", .partitions = 1, .memtable_bytes = 1u << 20, .cache_bytes = 1u << 20}, clock).value();
+  EmbeddedSink sink(*log);
+  std::mt19937_64 dice(1);
+  Status refused;
+  int kept = 0;
+  for (; kept < 5000 && refused.ok(); ++kept) {
+    Record record;
+    record.topic = std::string(kArticlesTopic);
+    record.key = std::to_string(kept);
+    record.value.resize(20'000);
+    for (char& c : record.value) c = static_cast<char>(dice());
+    const Status sent = sink.Send(std::move(record), [&](const Delivery& delivery) { refused = delivery.status; });
+    if (!sent.ok() || !sink.Flush(std::chrono::milliseconds(60'000)).ok()) return 1;
+  }
+  --kept;  // the last one was refused
+  if (kept < 10) return 8;
+  if (refused.code() != Code::kUnavailable) return fprintf(stderr, "%s\n", refused.ToString().c_str()), 2;
+  std::filesystem::remove(ballast);
+  const TopicPartition where{std::string(kArticlesTopic), 0};
+  if (log->Range(where).value().end != kept) return 3;
+  Status taken;
+  Record record;
+  record.topic = where.topic;
+  record.value = "fits";
+  if (!sink.Send(std::move(record), [&](const Delivery& delivery) { taken = delivery.status; }).ok()) return 4;
+  if (!sink.Flush(std::chrono::milliseconds(60'000)).ok()) return 5;
+  if (!taken.ok()) return fprintf(stderr, "%s\n", taken.ToString().c_str()), 6;
+  return log->Range(where).value().end == kept + 1 ? 0 : 7;
+}
+
+TEST(EmbeddedDiskFullTest, ARecordThatDoesNotFitIsRefusedAndTheLogGoesOnOnceThereIsRoom) {
+  const TempDir dir;
+  const int answer = fakes::OnSmallDisk(dir.path(), "12m", "EmbeddedDiskFullTest.*", FillTheDisk);
+  if (answer == fakes::kNoMount) GTEST_SKIP() << "needs the right to mount a tmpfs in a namespace";
+  EXPECT_EQ(answer, 0);
 }
 
 }  // namespace

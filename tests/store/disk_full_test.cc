@@ -1,9 +1,6 @@
 // A full disk, on a small tmpfs of the test's own: a batch that does not fit fails as one that may be tried again, nothing
 // of it is there, and once there is room the same engine goes on.
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -12,12 +9,11 @@
 #include <random>
 
 #include "store/rocksdb_engine.h"
+#include "tests/fakes/small_disk.h"
 #include "tests/store/temp_dir.h"
 
 namespace racewatch::store {
 namespace {
-
-constexpr int kNoMount = 77;
 
 std::string Noise(std::mt19937_64* dice) {
   std::string out(20'000, '\0');
@@ -25,10 +21,8 @@ std::string Noise(std::mt19937_64* dice) {
   return out;
 }
 
-// Returns 0 when all held, a number that says where it did not, kNoMount without the right to mount.
+// Returns 0 when all held, a number that says where it did not.
 int FillTheDisk(const std::string& dir) {
-  if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return kNoMount;
-  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || mount("tmpfs", dir.c_str(), "tmpfs", 0, "size=12m") != 0) return kNoMount;
   const std::string ballast = dir + "/ballast";
   std::ofstream(ballast) << std::string(4u << 20, 'b');
   auto engine = RocksDbEngine::Open({.path = dir + "/store", .memtable_bytes = 1u << 20, .cache_bytes = 1u << 20}).value();
@@ -61,19 +55,10 @@ int FillTheDisk(const std::string& dir) {
 }
 
 TEST(DiskFullTest, ABatchThatDoesNotFitIsNotThereAndTheNextOneIsOnceThereIsRoom) {
-  if (const char* mine = std::getenv("RACEWATCH_FILL_DISK")) _exit(FillTheDisk(mine));
   const TempDir dir;
-  const pid_t child = fork();
-  if (child == 0) {  // as a new process: RocksDB's threads do not live on in a forked one
-    setenv("RACEWATCH_FILL_DISK", dir.path().c_str(), 1);
-    execl("/proc/self/exe", "store_tests", "--gtest_filter=DiskFullTest.*", nullptr);
-    _exit(127);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == kNoMount) GTEST_SKIP() << "needs the right to mount a tmpfs in a namespace";
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const int answer = fakes::OnSmallDisk(dir.path(), "12m", "DiskFullTest.*", FillTheDisk);
+  if (answer == fakes::kNoMount) GTEST_SKIP() << "needs the right to mount a tmpfs in a namespace";
+  EXPECT_EQ(answer, 0);
 }
 
 }  // namespace
