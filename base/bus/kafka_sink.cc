@@ -151,8 +151,9 @@ void KafkaSink::OnDelivery(rd_kafka_s* client, const rd_kafka_message_s* message
     }
   }
   Delivery delivery;
+  // Not rd_kafka_message_errstr: of a record that was not sent it returns the payload.
   delivery.status =
-      KafkaStatus(message->err, "send to " + entry->record.topic, rd_kafka_message_errstr(message));
+      KafkaStatus(message->err, "send to " + entry->record.topic, rd_kafka_err2str(message->err));
   if (delivery.status.code() == Code::kNotFound)
     delivery.status = InvalidArgument(delivery.status.message());
   if (delivery.status.ok())
