@@ -161,6 +161,9 @@ class DateReader {
     const char before = at_ > 0 ? text_[at_ - 1] : '\0';
     if (digits <= 2 && Peek(digits) == ':' && IsDigit(Peek(digits + 1)) && !fields_.has_time)
       return ReadTime(':');
+    // 09h15, as French has it.
+    if (digits <= 2 && ToLower(Peek(digits)) == 'h' && IsDigit(Peek(digits + 1)) && !fields_.has_time)
+      return ReadTime(Peek(digits));
     // 09.15.00 behind a named month is a time: nothing else has dots there.
     if (fields_.month > 0 && count_ >= 2 && digits <= 2 && Peek(digits) == '.' &&
         IsDigit(Peek(digits + 1)) && !fields_.has_time)
@@ -442,6 +445,18 @@ std::optional<FeedTime> ParseEpoch(std::string_view text) {
   return std::nullopt;
 }
 
+// Arabic-Indic digits as ASCII ones.
+std::string WithAsciiDigits(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    const bool digit = text[i] == '\xD9' && next >= 0xA0 && next <= 0xA9;
+    out.push_back(digit ? static_cast<char>('0' + next - 0xA0) : text[i]);
+    i += digit;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::optional<FeedTime> ParseDate(std::string_view text) {
@@ -449,6 +464,7 @@ std::optional<FeedTime> ParseDate(std::string_view text) {
   text = text.substr(0, kDateBytesMax);
   if (text.empty()) return std::nullopt;
   if (const auto epoch = ParseEpoch(text)) return epoch;
+  if (text.find('\xD9') != std::string_view::npos) return DateReader(WithAsciiDigits(text)).Read();
   return DateReader(text).Read();
 }
 

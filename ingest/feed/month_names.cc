@@ -30,6 +30,11 @@ constexpr auto kMonths = std::to_array<std::string_view>({
     "ledna února března dubna května června července srpna září října listopadu prosince",
     "január február március április május június július augusztus szeptember október november "
     "december",
+    "ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie "
+    "decembrie",
+    "tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta "
+    "syyskuuta lokakuuta marraskuuta joulukuuta",
+    "一月 二月 三月 四月 五月 六月 七月 八月 九月 十月 十一月 十二月",
     "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
     "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
     "январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь",
