@@ -1,5 +1,9 @@
 #include "ingest/page/dates.h"
 
+#include <unicode/locid.h>
+#include <unicode/unistr.h>
+
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -33,7 +37,8 @@ struct MonthName {
   int month;
 };
 
-// English, German, French, Spanish, Italian, Portuguese, Dutch, Russian, Polish, Turkish, Indonesian.
+// English, German, French, Spanish, Italian, Portuguese, Dutch, Nordic, Russian, Ukrainian, Polish, Czech, Greek, Turkish,
+// Indonesian, Arabic, Hindi.
 constexpr MonthName kMonths[] = {
     {"jan", 1}, {"jän", 1}, {"ene", 1}, {"gen", 1}, {"янв", 1}, {"sty", 1}, {"oca", 1},
     {"feb", 2}, {"fév", 2}, {"fev", 2}, {"фев", 2}, {"lut", 2}, {"şub", 2}, {"peb", 2},
@@ -47,11 +52,29 @@ constexpr MonthName kMonths[] = {
     {"oct", 10}, {"okt", 10}, {"ott", 10}, {"out", 10}, {"окт", 10}, {"paź", 10}, {"eki", 10},
     {"nov", 11}, {"ноя", 11}, {"lis", 11}, {"kas", 11}, {"nop", 11},
     {"dec", 12}, {"dez", 12}, {"déc", 12}, {"dic", 12}, {"дек", 12}, {"gru", 12}, {"ara", 12}, {"des", 12},
+    {"січ", 1}, {"лют", 2}, {"берез", 3}, {"квіт", 4}, {"трав", 5}, {"черв", 6}, {"лип", 7}, {"серп", 8}, {"верес", 9}, {"жов", 10}, {"листоп", 11},
+    {"груд", 12}, {"ledna", 1}, {"úno", 2}, {"břez", 3}, {"dubna", 4}, {"květ", 5}, {"červenc", 7}, {"června", 6}, {"srpna", 8}, {"září", 9}, {"říj", 10},
+    {"prosin", 12},
+    {"ιαν", 1}, {"φεβ", 2}, {"μαρ", 3}, {"μάρ", 3}, {"απρ", 4}, {"μαΐ", 5}, {"μάι", 5}, {"μαι", 5}, {"ιουν", 6}, {"ιούν", 6}, {"ιουλ", 7}, {"ιούλ", 7},
+    {"αυγ", 8}, {"αύγ", 8}, {"σεπ", 9}, {"οκτ", 10}, {"νοε", 11}, {"δεκ", 12},
+    {"يناير", 1}, {"فبراير", 2}, {"مارس", 3}, {"أبريل", 4}, {"ابريل", 4}, {"إبريل", 4}, {"مايو", 5}, {"يونيو", 6}, {"يوليو", 7}, {"أغسطس", 8}, {"اغسطس", 8},
+    {"سبتمبر", 9}, {"أكتوبر", 10}, {"اكتوبر", 10}, {"نوفمبر", 11}, {"ديسمبر", 12},
+    {"जनवरी", 1}, {"फ़रवरी", 2}, {"फरवरी", 2}, {"मार्च", 3}, {"अप्रैल", 4}, {"मई", 5}, {"जून", 6}, {"जुलाई", 7}, {"अगस्त", 8}, {"सितंबर", 9}, {"सितम्बर", 9},
+    {"अक्टूबर", 10}, {"अक्तूबर", 10}, {"नवंबर", 11}, {"नवम्बर", 11}, {"दिसंबर", 12}, {"दिसम्बर", 12},
 };
 
+// Months stand at the head of a line, or in capitals, in any script.
+std::string LowerWord(std::string_view word) {
+  const bool ascii = std::all_of(word.begin(), word.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+  if (ascii) return LowerAscii(word);
+  std::string lower;
+  icu::UnicodeString::fromUTF8(icu::StringPiece(word.data(), static_cast<int32_t>(word.size()))).toLower(icu::Locale::getRoot()).toUTF8String(lower);
+  return lower;
+}
+
 int MonthByName(std::string_view word) {
-  if (word.size() > 20) return 0;
-  const std::string lower = LowerAscii(word);
+  if (word.size() > 40) return 0;
+  const std::string lower = LowerWord(word);
   for (const MonthName& m : kMonths)
     if (lower.starts_with(m.prefix)) return m.month;
   return 0;
@@ -165,8 +188,8 @@ class DateReader {
     if (!Number(i, 4, 4) || !Number(i + 2, 1, 2) || !Number(i + 4, 1, 2)) return 0;
     const bool same = Mark(i + 1, "-") || Mark(i + 1, "/") || Mark(i + 1, ".");
     if (same && pieces_[i + 3].text == pieces_[i + 1].text) return Set(Value(i), Value(i + 2), Value(i + 4), 5);
-    if (Mark(i + 1, "年") && Mark(i + 3, "月"))
-      return Set(Value(i), Value(i + 2), Value(i + 4), Mark(i + 5, "日") ? 6 : 5);
+    if ((Mark(i + 1, "年") && Mark(i + 3, "月")) || (Mark(i + 1, "년") && Mark(i + 3, "월")))
+      return Set(Value(i), Value(i + 2), Value(i + 4), Mark(i + 5, "日") || Mark(i + 5, "号") || Mark(i + 5, "일") ? 6 : 5);
     return 0;
   }
 
@@ -180,7 +203,7 @@ class DateReader {
   // A clock within the next few pieces, with its zone.
   void ReadClock(size_t from, PageTime* time) const {
     for (size_t i = from; i < from + 6 && i + 2 < pieces_.size(); ++i) {
-      const bool colon = Mark(i + 1, ":") || Mark(i + 1, "时") || Mark(i + 1, "時");
+      const bool colon = Mark(i + 1, ":") || Mark(i + 1, "时") || Mark(i + 1, "時") || Mark(i + 1, "시");
       if (!Number(i, 1, 2) || !colon || !Number(i + 2, 2, 2) || Value(i) > 24 || Value(i + 2) > 59) continue;
       int64_t seconds = Value(i) * 3600 + Value(i + 2) * 60;
       size_t at = i + 3;
@@ -191,7 +214,9 @@ class DateReader {
         at += 2;
       }
       if (Mark(at, ".") && Number(at + 1, 1, 9)) at += 2;
-      if (at < pieces_.size() && EqualsIgnoreCase(pieces_[at].text, "pm") && Value(i) < 12) seconds += 43200;
+      const bool afternoon = (i >= 2 && ((Mark(i - 2, "下") && Mark(i - 1, "午")) || (Mark(i - 2, "午") && Mark(i - 1, "後")) ||
+                                          (Mark(i - 2, "오") && Mark(i - 1, "후"))));
+      if ((afternoon || (at < pieces_.size() && EqualsIgnoreCase(pieces_[at].text, "pm"))) && Value(i) < 12) seconds += 43200;
       if (at < pieces_.size() && EqualsIgnoreCase(pieces_[at].text, "am") && Value(i) == 12) seconds -= 43200;
       time->zone_s = ZoneSeconds(at);
       time->time_ms += (seconds - time->zone_s.value_or(0)) * 1000;
@@ -215,7 +240,7 @@ class DateReader {
     struct Zone { std::string_view name; int hours; };
     constexpr Zone kZones[] = {{"EST", -5}, {"EDT", -4}, {"ET", -5}, {"CST", -6}, {"CDT", -5}, {"PST", -8}, {"PDT", -7},
                                {"PT", -8}, {"MST", -7}, {"MDT", -6}, {"BST", 1}, {"CET", 1}, {"CEST", 2}, {"JST", 9},
-                               {"HKT", 8}, {"SGT", 8}};
+                               {"HKT", 8}, {"SGT", 8}, {"KST", 9}, {"MSK", 3}, {"EET", 2}, {"EEST", 3}, {"AEST", 10}, {"AEDT", 11}};
     for (const Zone& zone : kZones)
       if (Mark(at, zone.name)) return zone.hours * 3600;
     return none;

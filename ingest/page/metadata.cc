@@ -129,8 +129,9 @@ class Collector {
 
   void Heading(uint32_t i) {
     if (++headings_ > 8) return;
-    const std::string text = TextBelow(tree_, i, 600);
-    if (!text.empty()) offers_.h1s.push_back(text);
+    std::string text = TextBelow(tree_, i, 600);
+    while (text.ends_with("¶") || text.ends_with('#')) text = Trim(text.substr(0, text.size() - (text.back() == '#' ? 1 : 2)));  // its own anchor
+    if (!text.empty()) offers_.h1s.push_back(std::move(text));
   }
 
   void Time(uint32_t i) {
@@ -208,7 +209,9 @@ std::vector<std::string> Words(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto b = static_cast<uint8_t>(text[i]);
     const bool han = b >= 0xE3 && b <= 0xED;
-    if (!han && (isalnum(b) || b >= 0x80)) {
+    const bool mark = b == 0xE2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) <= 0x81;  // U+2000–U+206F
+    if (mark) i += 2;
+    if (!han && !mark && (isalnum(b) || b >= 0x80)) {
       word.push_back(static_cast<char>(b < 0x80 ? tolower(b) : b));
       continue;
     }
@@ -238,6 +241,7 @@ std::string WithoutSite(const std::string& title, std::string_view site) {
   if (cut == title.npos) return title;
   const std::string head = title.substr(0, cut), tail = title.substr(cut + mark_length);
   const auto tail_words = Words(tail), head_words = Words(head), site_words = Words(site);
+  if (!site_words.empty() && head_words == site_words && tail_words.size() >= 2) return tail;
   const bool is_site = !site_words.empty() && (ContainsRun(site_words, tail_words) || ContainsRun(tail_words, site_words));
   const bool han = !tail.empty() && static_cast<uint8_t>(tail[0]) >= 0xE3 && static_cast<uint8_t>(tail[0]) <= 0xED;
   if (!is_site && tail_words.size() > (han ? 8 : 4)) return title;
@@ -248,28 +252,56 @@ std::string WithoutSite(const std::string& title, std::string_view site) {
 }
 
 // A heading that is the site's name: it is that, or the shorter part of a document title cut at a mark.
-bool NamesSite(const std::vector<std::string>& heading, const Offers& offers, std::string_view site) {
+bool NamesSite(const std::vector<std::string>& heading, const Offers& offers, std::string_view site, std::string_view url) {
   if (ContainsRun(Words(site), heading)) return true;
+  std::string letters;  // a site that stands in front of its titles has that name in its address
+  for (const std::string& word : heading) letters += word;
+  const bool in_host = LowerAscii(url.substr(0, url.find('/', std::min(url.size(), url.find("://") + 3)))).find(letters) != std::string::npos;
   for (const std::string* title : {&offers.title_tag, &offers.og_title}) {
     const auto words = Words(*title);
     const bool at_end = words.size() > heading.size() && std::equal(heading.rbegin(), heading.rend(), words.rbegin());
-    const bool at_start = words.size() > heading.size() && std::equal(heading.begin(), heading.end(), words.begin());
+    const bool at_start = (url.empty() || in_host) && words.size() > heading.size() && std::equal(heading.begin(), heading.end(), words.begin());
     if ((at_end || at_start) && heading.size() * 2 < words.size() && heading.size() <= 4) return true;
   }
   return false;
 }
 
-// Share of the heading's words that the document's titles hold too.
-double SharedWords(const std::vector<std::string>& heading, const Offers& offers) {
-  auto known = Words(offers.title_tag);
-  for (std::string& word : Words(offers.og_title)) known.push_back(std::move(word));
+// The words of the longest part of the page's path: many sites write the headline there.
+std::vector<std::string> PathWords(std::string_view url) {
+  const size_t host = url.find("://");
+  std::string_view path = url.substr(0, url.find_first_of("?#")), longest;
+  path.remove_prefix(host == url.npos ? path.size() : std::min(path.size(), host + 3));
+  for (size_t at = path.find('/'); at < path.size(); at = path.find('/', at + 1)) {
+    const std::string_view part = path.substr(at + 1, path.find('/', at + 1) - at - 1);
+    if (part.size() > longest.size()) longest = part;
+  }
+  return Words(longest);
+}
+
+double Share(const std::vector<std::string>& heading, const std::vector<std::string>& known) {
   const auto hits = std::count_if(heading.begin(), heading.end(), [&](const std::string& word) {
     return std::find(known.begin(), known.end(), word) != known.end();
   });
   return heading.empty() ? 0 : static_cast<double>(hits) / static_cast<double>(heading.size());
 }
 
-std::string ChooseTitle(const Offers& offers, const JsonLdArticle& jsonld, std::string_view site) {
+// Share of the heading's words that the document's titles hold too.
+double SharedWords(const std::vector<std::string>& heading, const Offers& offers) {
+  auto known = Words(offers.title_tag);
+  for (std::string& word : Words(offers.og_title)) known.push_back(std::move(word));
+  return Share(heading, known);
+}
+
+// A headline that the document's titles say nothing of: the address repeats it, or it is all there is beside the site's own
+// words in the title. Shorter headings stand in many an address by chance.
+bool IsLoneHeadline(const Offers& offers, const JsonLdArticle& jsonld, std::string_view url) {
+  if (offers.h1s.size() != 1) return false;
+  const auto words = Words(offers.h1s.front());
+  if (words.size() >= 3 && Share(words, PathWords(url)) >= 2.0 / 3) return true;
+  return words.size() >= 4 && offers.og_title.empty() && !jsonld.is_article;
+}
+
+std::string ChooseTitle(const Offers& offers, const JsonLdArticle& jsonld, std::string_view site, std::string_view url) {
   // The heading that shares most with the document's own titles is the headline, as readers see it.
   const std::string* best = nullptr;
   double best_score = 0;
@@ -277,11 +309,14 @@ std::string ChooseTitle(const Offers& offers, const JsonLdArticle& jsonld, std::
   for (const std::string& h1 : offers.h1s) {
     const auto words = Words(h1);
     const double share = SharedWords(words, offers), score = share * share * static_cast<double>(words.size());
-    if (words.empty() || share < share_min || score <= best_score || NamesSite(words, offers, site)) continue;
+    if (words.empty() || share < share_min || score <= best_score || NamesSite(words, offers, site, url)) continue;
     best = &h1;
     best_score = score;
   }
-  if (best) return *best;
+  // One of many headings that is but a word of a long title heads a section.
+  const auto titled = Words(WithoutSite(offers.og_title.empty() ? offers.title_tag : offers.og_title, site));
+  if (best && (offers.h1s.size() == 1 || Words(*best).size() * 3 >= titled.size())) return *best;
+  if (IsLoneHeadline(offers, jsonld, url)) return offers.h1s.front();
   if (jsonld.is_article && Words(jsonld.headline).size() >= 2) return WithoutSite(jsonld.headline, site);
   if (!offers.og_title.empty()) return WithoutSite(offers.og_title, site);
   if (!offers.title_tag.empty()) return WithoutSite(offers.title_tag, site);
@@ -359,12 +394,12 @@ void ReadMetadata(const Tree& tree, std::string_view url, JsonLdArticle* jsonld,
   Offers offers = Collector(tree, jsonld).Collect(&page->feeds);
   const std::string base = offers.base.empty() ? std::string(url) : AbsoluteUrl(url, offers.base);
   page->site = !offers.site.empty() ? offers.site : jsonld->site;
-  page->title = ChooseTitle(offers, *jsonld, page->site);
   page->author = ChooseAuthor(&offers, *jsonld);
   page->section = !jsonld->section.empty() ? jsonld->section : offers.section;
   page->description = offers.description;
   const std::string& canonical = offers.canonical.empty() ? offers.og_url : offers.canonical;
   if (!canonical.empty()) page->canonical_url = AbsoluteUrl(base, canonical);
+  page->title = ChooseTitle(offers, *jsonld, page->site, url.empty() ? std::string_view(page->canonical_url) : url);
   if (!offers.refresh.empty()) page->refresh_url = AbsoluteUrl(base, offers.refresh);
   page->language = !offers.language.empty() ? offers.language : LowerAscii(jsonld->language);
   std::replace(page->language.begin(), page->language.end(), '_', '-');

@@ -27,6 +27,14 @@ TEST(PageDates, WrittenFormsAreRead) {
   EXPECT_EQ(Read("14 марта 2026"), "2026-03-14");
   EXPECT_EQ(Read("2026年3月14日 09:26"), "2026-03-14T09:26:00Z");
 }
+TEST(PageDates, MonthsAreKnownInTheLanguagesOfNews) {
+  for (const char* line : {"14 March 2026", "2026年3月14日", "14 de marzo de 2026", "14 مارس 2026", "14 mars 2026", "14. März 2026", "14 Марта 2026 г.",
+                           "14 de Março de 2026", "2026년 3월 14일", "14 MARZO 2026", "14 मार्च 2026", "14 Mart 2026", "14 marca 2026", "14 березня 2026",
+                           "14 Μαρτίου 2026", "14. března 2026", "14 maart 2026", "14 Maret 2026"})
+    EXPECT_EQ(Read(line), "2026-03-14") << line;
+  EXPECT_EQ(Read("2026年3月14日 下午3:07"), "2026-03-14T15:07:00Z");
+  EXPECT_EQ(Read("2026년 3월 14일 오후 3:07"), "2026-03-14T15:07:00Z");
+}
 TEST(PageDates, NumbersWithSlashesFollowTheLanguage) {
   EXPECT_EQ(Read("2/1/2026"), "2026-02-01");
   EXPECT_EQ(Read("2/1/2026", true), "2026-01-02");

@@ -12,6 +12,17 @@ Page With(std::string_view head, std::string_view body = "") { return Extract(Do
 TEST(Metadata, HeadlineIsTheHeadingThatTheTitleRepeats) {
   EXPECT_EQ(With("<title>Rivers rise again | Harbour Gazette</title>", "<h1>Harbour Gazette</h1><h1>Rivers rise again</h1>").title, "Rivers rise again");
 }
+TEST(Metadata, HeadlineIsTheHeadingThatTheAddressRepeats) {
+  const std::string html = "<title>Paper - all the news</title><link rel=canonical href='https://a.example/r/chips-win-licence-after-months-of-talks'>"
+                           "<body><h1>Chips win licence after months of talks</h1>";
+  EXPECT_EQ(Extract(html).title, "Chips win licence after months of talks");
+  const std::string section = "<title>Chips win licence - Paper</title><link rel=canonical href='https://a.example/news/123'><body><h1>News</h1>";
+  EXPECT_EQ(Extract(section).title, "Chips win licence");
+}
+TEST(Metadata, AnchorMarksLeaveTheHeadline) { EXPECT_EQ(Extract("<title>Working with forms</title><h1>Working with forms<a href='#f'>¶</a></h1>").title, "Working with forms"); }
+TEST(Metadata, SiteNameInFrontLeavesTheTitle) {
+  EXPECT_EQ(Extract("<title>The Paper | Chips win licence after talks</title><meta property=og:site_name content='The Paper'><body>x").title, "Chips win licence after talks");
+}
 TEST(Metadata, SiteNameLeavesTheTitle) {
   EXPECT_EQ(With("<title>Rivers rise - again - Harbour Gazette</title><meta property=og:site_name content='Harbour Gazette'>").title, "Rivers rise - again");
   EXPECT_EQ(With("<title>芯片新规今日生效的几个问题_港湾日报</title>").title, "芯片新规今日生效的几个问题");
