@@ -37,7 +37,7 @@ int RunConfig(int argc, char** argv);
 inline constexpr auto kCommands = std::to_array<Command>({
     {"up", "Run every role in one process; --demo replays the demo week", RunUp},
     {"ingest", "Fetch feeds and pages, stream articles into Kafka", RunIngest},
-    {"feeds", "List, show, add, remove, probe and export feeds", RunFeeds},
+    {"feeds", "List, show, add, remove, probe, import and export feeds", RunFeeds},
     {"backfill", "Read archives of articles into the history", RunBackfillCommand},
     {"trends", "Show the counts of a running store", RunTrends},
     {"alerts", "List, show and follow alerts", RunAlerts},

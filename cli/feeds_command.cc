@@ -10,6 +10,7 @@
 #include "base/http_client.h"
 #include "cli/commands.h"
 #include "cli/feeds_export.h"
+#include "cli/feeds_import.h"
 #include "cli/process.h"
 #include "ingest/dates.h"
 #include "ingest/feed/feed_parser.h"
@@ -28,6 +29,7 @@ struct FeedsFlags {
   std::string title;
   std::string group;
   std::string language;
+  std::string folder;
   uint32_t interval_s = 0;
   bool private_addresses = false;
 };
@@ -133,6 +135,7 @@ int Change(const FeedsFlags& flags, bool add) {
   if (!flags.title.empty()) request["title"] = flags.title;
   if (!flags.group.empty()) request["publisher_group"] = flags.group;
   if (!flags.language.empty()) request["language"] = flags.language;
+  if (!flags.folder.empty()) request["folder"] = flags.folder;
   if (flags.interval_s > 0) request["interval_s"] = flags.interval_s;
   const auto reply = add ? Ask(flags.server, "POST", "", Dump(request)) : Ask(flags.server, "DELETE", "?id=" + Escaped(flags.id), "");
   if (!reply.ok()) return Fail(ExitCodeFor(reply.status()), what + ": " + reply.status().message());
@@ -219,7 +222,7 @@ int Probe(const FeedsFlags& flags) {
 
 int RunFeeds(int argc, char** argv) {
   CLI::App app("Feeds of a running ingest, and what an address holds.\n"
-               "usage: racewatch feeds list|show ID|add URL|remove ID|probe URL|export [--server HOST:PORT] [--output text|json]",
+               "usage: racewatch feeds list|show ID|add URL|remove ID|probe URL|import FILE|export [--server HOST:PORT] [--output text|json]",
                "racewatch feeds");
   FeedsFlags flags;
   const auto make = [&](const char* name, const char* what, const char* argument) {
@@ -238,7 +241,12 @@ int RunFeeds(int argc, char** argv) {
   add->add_option("--title", flags.title, "shown in place of the address");
   add->add_option("--group", flags.group, "publisher group: us, china, europe or other");
   add->add_option("--language", flags.language, "used when the feed does not say");
+  add->add_option("--folder", flags.folder, "OPML folder, joined by /");
   add->add_option("--interval", flags.interval_s, "seconds between fetches in place of the adaptive interval");
+  std::string into;
+  CLI::App* import = make("import", "take over the feeds of an OPML file; those in the list already stay as they are", "FILE");
+  auto* server = import->add_option("--server", flags.server, "HTTP address of a running `up` or `ingest`; default 127.0.0.1:8470");
+  import->add_option("--into", into, "an OPML list (ingest.opml names it) to add them to, in place of a running process")->excludes(server);
   std::string config;
   CLI::App* export_command = app.add_subcommand("export", "the feed list as OPML");
   export_command->add_option("--server", flags.server, "HTTP address of a running `up` or `ingest`; default 127.0.0.1:8470");
@@ -248,6 +256,7 @@ int RunFeeds(int argc, char** argv) {
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   if (*list) return List(flags);
   if (*export_command) return ExportFeeds(flags.server, config);
+  if (*import) return ImportFeeds(flags.id, flags.server, into, flags.output == "json");
   if (*show) return Show(flags);
   if (*add || *remove) return Change(flags, static_cast<bool>(*add));
   return Probe(flags);

@@ -40,8 +40,9 @@ base::Result<std::string> Call(const std::string& server, base::HttpCall call) {
   if (!reply->status.ok()) return base::Unavailable("server " + server + ": " + reply->status.message());
   if (reply->http_status == 200) return std::move(reply->body);
   const Json error = Json::parse(reply->body, nullptr, false);
-  const std::string why = error.is_object() && error.contains("message") ? error["message"].get<std::string>()
-                                                                          : "HTTP " + std::to_string(reply->http_status);
+  std::string why = "HTTP " + std::to_string(reply->http_status);
+  for (const char* member : {"error", "message"})
+    if (error.is_object() && error.contains(member) && error[member].is_string()) why = error[member].get<std::string>();
   if (reply->http_status == 400) return base::InvalidArgument(why);
   if (reply->http_status == 404 && error.is_object()) return base::NotFound(why);
   return base::Unavailable("server " + server + ": " + why + (reply->http_status == 404 ? " (does that process serve it?)" : ""));
@@ -61,12 +62,12 @@ base::Result<std::string> AskStore(const std::string& server, const std::string&
   return Call(server, std::move(call));
 }
 
-base::Result<std::string> TellStore(const std::string& server, const std::string& path, const std::string& json) {
+base::Result<std::string> TellStore(const std::string& server, const std::string& path, const std::string& body, const char* content_type) {
   base::HttpCall call;
   call.method = "POST";
   call.url = path;
-  call.headers.emplace_back("Content-Type", "application/json");
-  call.body = json;
+  call.headers.emplace_back("Content-Type", content_type);
+  call.body = body;
   call.timeout = std::chrono::minutes(3);
   return Call(server, std::move(call));
 }

@@ -19,8 +19,9 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 // Parameters with an empty value are left out.
 base::Result<std::string> AskStore(const std::string& server, const std::string& path, const Parameters& parameters);
 
-// POST of a JSON body to the same place; otherwise alike.
-base::Result<std::string> TellStore(const std::string& server, const std::string& path, const std::string& json);
+// POST to the same place; otherwise alike.
+base::Result<std::string> TellStore(const std::string& server, const std::string& path, const std::string& body,
+                                    const char* content_type = "application/json");
 
 // A member as text: strings without quotes, "-" when absent.
 std::string Text(const nlohmann::ordered_json& object, const char* member);

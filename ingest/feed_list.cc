@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "ingest/entry_filter.h"
+#include "ingest/feed/charset.h"
 #include "ingest/feed_access.h"
 #include "racewatch/v1/config.pb.h"
 
@@ -43,13 +44,45 @@ FeedSpec ToSpec(const pugi::xml_node& outline, std::string url, const std::strin
   return feed;
 }
 
+pugi::xml_node NewOpml(std::string_view title, pugi::xml_document* document) {
+  pugi::xml_node opml = document->append_child("opml");
+  opml.append_attribute("version") = "2.0";
+  opml.append_child("head").append_child("title").text() = std::string(title).c_str();
+  return opml.append_child("body");
+}
+
+void Append(const FeedSpec& feed, pugi::xml_node* body) {
+  pugi::xml_node parent = *body;
+  if (!feed.folder.empty()) {
+    parent = body->find_child_by_attribute("outline", "text", feed.folder.c_str());
+    if (!parent) {
+      parent = body->append_child("outline");
+      parent.append_attribute("text") = feed.folder.c_str();
+    }
+  }
+  pugi::xml_node outline = parent.append_child("outline");
+  outline.append_attribute("type") = "rss";
+  outline.append_attribute("text") = (feed.title.empty() ? feed.url : feed.title).c_str();
+  outline.append_attribute("xmlUrl") = feed.url.c_str();
+  if (!feed.language.empty()) outline.append_attribute("language") = feed.language.c_str();
+  if (!feed.group.empty()) outline.append_attribute("publisherGroup") = feed.group.c_str();
+}
+
+std::string ToString(const pugi::xml_document& document) {
+  std::ostringstream out;
+  document.save(out, "  ");
+  return out.str();
+}
+
 }  // namespace
 
 bool FeedSpec::is_file() const { return url.size() > 5 && (url.starts_with("file:") || url.starts_with("FILE:")); }
 
 base::Result<std::vector<FeedSpec>> ParseOpml(std::string_view bytes) {
   pugi::xml_document document;
-  const auto parsed = document.load_buffer(bytes.data(), bytes.size(), pugi::parse_default);
+  std::string buffer;
+  const std::string_view text = feed::DecodeText(bytes, "", &buffer).text;  // lists come in as many charsets as feeds
+  const auto parsed = document.load_buffer(text.data(), text.size(), pugi::parse_default, pugi::encoding_utf8);
   const pugi::xml_node body = document.child("opml").child("body");
   if (!body) return base::InvalidArgument(parsed ? "no opml/body element" : std::string(parsed.description()) + " at byte " + std::to_string(parsed.offset));
   std::vector<FeedSpec> feeds;
@@ -79,29 +112,35 @@ base::Result<std::vector<FeedSpec>> ParseOpml(std::string_view bytes) {
 
 std::string WriteOpml(const std::vector<FeedSpec>& feeds, std::string_view title) {
   pugi::xml_document document;
-  pugi::xml_node opml = document.append_child("opml");
-  opml.append_attribute("version") = "2.0";
-  opml.append_child("head").append_child("title").text() = std::string(title).c_str();
-  pugi::xml_node body = opml.append_child("body");
-  for (const FeedSpec& feed : feeds) {
-    pugi::xml_node parent = body;
-    if (!feed.folder.empty()) {
-      parent = body.find_child_by_attribute("outline", "text", feed.folder.c_str());
-      if (!parent) {
-        parent = body.append_child("outline");
-        parent.append_attribute("text") = feed.folder.c_str();
-      }
-    }
-    pugi::xml_node outline = parent.append_child("outline");
-    outline.append_attribute("type") = "rss";
-    outline.append_attribute("text") = (feed.title.empty() ? feed.url : feed.title).c_str();
-    outline.append_attribute("xmlUrl") = feed.url.c_str();
-    if (!feed.language.empty()) outline.append_attribute("language") = feed.language.c_str();
-    if (!feed.group.empty()) outline.append_attribute("publisherGroup") = feed.group.c_str();
+  pugi::xml_node body = NewOpml(title, &document);
+  for (const FeedSpec& feed : feeds) Append(feed, &body);
+  return ToString(document);
+}
+
+base::Result<std::string> AddToOpml(std::string_view list, const std::vector<FeedSpec>& feeds, size_t* added) {
+  *added = 0;
+  std::unordered_set<std::string> known;
+  pugi::xml_document document;
+  pugi::xml_node body;
+  if (list.empty()) {
+    body = NewOpml("racewatch feeds", &document);
+  } else {
+    std::string buffer;
+    const std::string_view text = feed::DecodeText(list, "", &buffer).text;
+    const auto parsed = document.load_buffer(text.data(), text.size(), pugi::parse_full, pugi::encoding_utf8);
+    if (!parsed) return base::InvalidArgument(std::string(parsed.description()) + " at byte " + std::to_string(parsed.offset));
+    if (pugi::xml_node head = document.first_child(); head.type() == pugi::node_declaration && head.attribute("encoding"))
+      head.attribute("encoding") = "UTF-8";
+    body = document.child("opml").child("body");
+    RW_ASSIGN_OR_RETURN(const std::vector<FeedSpec> listed, ParseOpml(list));
+    for (const FeedSpec& feed : listed) known.insert(feed.url);
   }
-  std::ostringstream out;
-  document.save(out, "  ");
-  return out.str();
+  for (const FeedSpec& feed : feeds) {
+    if (!known.insert(feed.url).second) continue;
+    Append(feed, &body);
+    ++*added;
+  }
+  return ToString(document);
 }
 
 base::Result<std::vector<FeedSpec>> ReadFeedList(const v1::IngestConfig& config) {

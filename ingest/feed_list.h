@@ -37,7 +37,7 @@ struct FeedSpec {
   int64_t interval_s = 0;  // 0: adaptive
   bool fetch_pages = false;
   std::string link_selector;  // not empty: the document is an HTML page, its selected links are the entries
-  std::string found_in;       // the id of the sitemap index or home page that named this feed; empty: listed
+  std::string found_in;       // the id of the listed sitemap index, home page or folder that led here; empty: listed itself
   std::shared_ptr<const FeedAccess> access;   // may be null
   std::shared_ptr<const EntryFilter> filter;  // may be null: every entry is taken
 
@@ -49,6 +49,10 @@ base::Result<std::vector<FeedSpec>> ParseOpml(std::string_view bytes);
 
 // The feeds of an OPML document as OPML 2.0.
 std::string WriteOpml(const std::vector<FeedSpec>& feeds, std::string_view title);
+
+// `list` with the feeds it does not name yet at its end, everything else in it as it was. An empty list is begun.
+// INVALID_ARGUMENT when it is no OPML, or cut: what is not understood is not written back.
+base::Result<std::string> AddToOpml(std::string_view list, const std::vector<FeedSpec>& feeds, size_t* added);
 
 // Feeds of the configuration, then of its OPML files; an address listed twice counts once, the first
 // listing wins. Errors: NOT_FOUND (no such OPML file), INVALID_ARGUMENT (no OPML).

@@ -4,12 +4,6 @@
 #include <utility>
 
 namespace racewatch::ingest {
-namespace {
-
-constexpr size_t kUrlBytesMax = 8192;
-
-}  // namespace
-
 base::Result<v1::ListedFeed> ParseListedFeed(std::string_view text) {
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object()) return base::InvalidArgument("not a JSON object");
@@ -26,17 +20,19 @@ base::Result<v1::ListedFeed> ParseListedFeed(std::string_view text) {
       feed.set_publisher_group(value.get<std::string>());
     else if (name == "language")
       feed.set_language(value.get<std::string>());
+    else if (name == "folder")
+      feed.set_folder(value.get<std::string>());
     else if (number)
       feed.set_interval_s(value.get<uint32_t>());
     else
       return base::InvalidArgument(name + ": no such field");
   }
   if (feed.url().empty()) return base::InvalidArgument("url: is missing");
-  if (feed.url().size() > kUrlBytesMax) return base::InvalidArgument("url: longer than 8192 bytes");
+  if (feed.url().size() > kFeedUrlBytesMax) return base::InvalidArgument("url: longer than 8192 bytes");
   return feed;
 }
 
-FeedReply FeedRequests::Ask(v1::ListedFeed change, std::chrono::milliseconds patience) {
+FeedReply FeedRequests::Ask(FeedChange change, std::chrono::milliseconds patience) {
   const FeedReply away{503, R"({"error":"ingest is stopping or busy; try again"})"};
   std::future<FeedReply> reply;
   {
@@ -49,7 +45,7 @@ FeedReply FeedRequests::Ask(v1::ListedFeed change, std::chrono::milliseconds pat
   return reply.wait_for(patience) == std::future_status::ready ? reply.get() : away;
 }
 
-void FeedRequests::Serve(const std::function<FeedReply(const v1::ListedFeed&)>& serve) {
+void FeedRequests::Serve(const std::function<FeedReply(const FeedChange&)>& serve) {
   std::vector<Request> requests;
   {
     const std::lock_guard lock(mutex_);

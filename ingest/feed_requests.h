@@ -15,12 +15,20 @@
 
 namespace racewatch::ingest {
 
+inline constexpr size_t kFeedUrlBytesMax = 8192;
+
 struct FeedReply {
   int http_status = 200;
-  std::string body;  // JSON: the feed, or {"error"}
+  std::string body;  // JSON: the feed, of an import {"added","present"}, or {"error"}
 };
 
-// {"url","title"?,"publisher_group"?,"language"?,"interval_s"?} as a change. INVALID_ARGUMENT names the field; the
+// What is asked at once.
+struct FeedChange {
+  std::vector<v1::ListedFeed> feeds;  // one, unless it is an import
+  bool import = false;                // what is listed already is passed over
+};
+
+// {"url","title"?,"publisher_group"?,"language"?,"folder"?,"interval_s"?} as a change. INVALID_ARGUMENT names the field; the
 // address itself is checked by the role.
 base::Result<v1::ListedFeed> ParseListedFeed(std::string_view json);
 
@@ -29,14 +37,14 @@ class FeedRequests {
   explicit FeedRequests(std::function<void()> wake) : wake_(std::move(wake)) {}
 
   // Waits for the loop, at most `patience`.
-  FeedReply Ask(v1::ListedFeed change, std::chrono::milliseconds patience = std::chrono::seconds(10));
+  FeedReply Ask(FeedChange change, std::chrono::milliseconds patience = std::chrono::seconds(10));
   // Loop thread.
-  void Serve(const std::function<FeedReply(const v1::ListedFeed&)>& serve);
+  void Serve(const std::function<FeedReply(const FeedChange&)>& serve);
   void Close();
 
  private:
   struct Request {
-    v1::ListedFeed change;
+    FeedChange change;
     std::promise<FeedReply> reply;
   };
   const std::function<void()> wake_;

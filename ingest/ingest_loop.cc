@@ -149,7 +149,7 @@ base::Status IngestLoop::Step() {
   if (shared_) RW_RETURN_IF_ERROR(shared_->Step());
   if (!held_.empty() && shared_->MayFetch())
     for (const uint64_t number : std::exchange(held_, {})) Enqueue(number, clock_.NowMs());
-  requests_.Serve([this](const v1::ListedFeed& change) { return ChangeList(change); });
+  requests_.Serve([this](const FeedChange& change) { return ChangeList(change); });
   OnHubEvents();
   for (const Outbox::Finished& finished : outbox_.Poll()) RW_RETURN_IF_ERROR(intake_.OnFinished(finished));
   RW_RETURN_IF_ERROR(intake_.Advance());
@@ -380,7 +380,7 @@ void IngestLoop::OnDocument(uint64_t number, FetchResult result) {
     // An index is read at each fetch, so that its sitemaps are known again after a restart.
     hash = 0;
     result.reply.headers.clear();
-    AddChildren(number, std::move(document->children));
+    AddChildren(number, std::move(document->children), !document->truncated);
   }
   result.reply.body = std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
   answers_[number] = std::move(result);
@@ -421,8 +421,7 @@ void IngestLoop::ReadFile(uint64_t number) {
   }
   const bool same = feed.state.file_mtime_ns() == stamp->mtime_ns && feed.state.file_bytes() == stamp->bytes;
   if (feed.read && same) {
-    feeds_.Change(number, [&](FeedRow* f) { f->state.set_next_fetch_ms(clock_.NowMs() + 1000 * f->limits.fixed_s); });
-    Reschedule(number);
+    NoteLook(number);
     return;
   }
   feeds_.Change(number, [&](FeedRow* f) {
@@ -462,12 +461,20 @@ void IngestLoop::ScanFolder(uint64_t number) {
     FeedSpec document = folder;
     document.id = document.url = "file:" + path;
     document.title.clear();
+    document.found_in = folder.id;
     if (!feeds_.Has(document.id)) AddFeed(std::move(document));
   }
   if (shared_) OnAssignment();
-  feeds_.Change(number, [&](FeedRow* f) {
-    f->folder = true;
-    f->state.set_next_fetch_ms(clock_.NowMs() + 1000 * f->limits.fixed_s);
+  feeds_.Change(number, [](FeedRow* f) { f->folder = true; });
+  NoteLook(number);
+}
+
+// At a file or folder where there was nothing to do.
+void IngestLoop::NoteLook(uint64_t number) {
+  const base::UnixMs now = clock_.NowMs();
+  feeds_.Change(number, [now](FeedRow* f) {
+    f->state.set_last_fetch_ms(now);  // the claim has been used
+    f->state.set_next_fetch_ms(now + 1000 * f->limits.fixed_s);
   });
   Reschedule(number);
 }

@@ -100,10 +100,13 @@ class IngestLoop {
   void OnFeedResult(uint64_t number, FetchResult result);
   void OnDocument(uint64_t number, FetchResult result);
   base::Result<Feed> ParseDocument(const FeedSpec& spec, const FetchResult& result) const;
-  void AddChildren(uint64_t number, std::vector<FeedChild> children);
+  void AddChildren(uint64_t number, std::vector<FeedChild> children, bool whole);
+  size_t CountChildren(const std::string& root) const;
+  void DropChildren(uint64_t number, const std::function<bool(const FeedRow&)>& drops);
   std::string DiscoverFeeds(uint64_t number, const FetchResult& result);
   void ReadFile(uint64_t number);
   void ScanFolder(uint64_t number);
+  void NoteLook(uint64_t number);
   void OnDocumentDone(uint64_t number, const DocumentYield& yield, SeenUpdate update);
   void Fail(uint64_t number, std::string_view reason, const std::string& detail, const FetchResult* result);
   void NotAFeed(uint64_t number, const FetchResult& result, const base::Status& status);
@@ -115,7 +118,10 @@ class IngestLoop {
   base::UnixMs DueTime(const FeedRow& feed) const;
 
   // Feeds that come and go (ingest_loop_feeds.cc).
-  FeedReply ChangeList(const v1::ListedFeed& change);
+  FeedReply ChangeList(const FeedChange& change);
+  FeedReply ImportFeeds(const std::vector<v1::ListedFeed>& feeds);
+  void List(v1::ListedFeed change);
+  bool IsListed(const std::string& url) const;
   void ApplyListed(const v1::ListedFeed& listed);
   void SetRemoved(uint64_t number, bool removed);
 
@@ -166,7 +172,7 @@ class IngestLoop {
   std::unordered_map<uint64_t, std::deque<HubDesk::Event>> pushes_;  // documents that wait for their feed to be free
 
   std::unordered_map<uint64_t, FetchResult> answers_;  // of documents whose entries are on their way, by feed
-  std::unordered_map<std::string, size_t> children_;       // feeds found by a sitemap index or home page, by its id
+  std::unordered_map<uint64_t, std::vector<uint64_t>> named_;  // feeds that a sitemap index or home page led to, by its number
   std::unordered_map<std::string, v1::FeedState> stored_;  // states of files not yet scanned
   base::Status fatal_;
   bool stopping_ = false;

@@ -35,30 +35,63 @@ base::Result<Feed> IngestLoop::ParseDocument(const FeedSpec& spec, const FetchRe
   return feed;
 }
 
+// Those that `drops` holds for are followed no more, and make room.
+void IngestLoop::DropChildren(uint64_t number, const std::function<bool(const FeedRow&)>& drops) {
+  const auto named = named_.find(number);
+  if (named == named_.end()) return;
+  for (const uint64_t child : std::vector(named->second)) {
+    const FeedRow& feed = feeds_.Get(child);
+    if (!feed.removed && drops(feed)) SetRemoved(child, true);
+  }
+}
+
+size_t IngestLoop::CountChildren(const std::string& root) const {
+  size_t count = 0;
+  for (const auto& [parent, children] : named_)
+    count += static_cast<size_t>(std::count_if(children.begin(), children.end(), [&](uint64_t child) {
+      return !feeds_.Get(child).removed && feeds_.Get(child).spec.found_in == root;
+    }));
+  return count;
+}
+
 // Each becomes a feed of its own, newest first, with the settings of the feed that named it. All that one listed feed
-// leads to, over whatever indexes, is bounded together.
-void IngestLoop::AddChildren(uint64_t number, std::vector<FeedChild> children) {
+// leads to, over whatever indexes, is bounded together. Many an index names a new sitemap every day: what a `whole` one
+// names no more is dropped.
+void IngestLoop::AddChildren(uint64_t number, std::vector<FeedChild> children, bool whole) {
   const FeedSpec parent = feeds_.Get(number).spec;
   const std::string root = parent.found_in.empty() ? parent.id : parent.found_in;
   const base::UnixMs now = clock_.NowMs();
   const auto changed = [now](const FeedChild& child) { return child.updated ? child.updated->unix_ms : now; };
   std::stable_sort(children.begin(), children.end(), [&](const FeedChild& a, const FeedChild& b) { return changed(a) > changed(b); });
-  size_t& count = children_[root];
+  std::unordered_set<std::string> usable;
+  for (const FeedChild& child : children)  // a file: is not for others to name
+    if (changed(child) >= now - kSitemapStaleMs && !UrlHost(child.link).empty()) usable.insert(child.link);
+  if (whole) DropChildren(number, [&usable](const FeedRow& feed) { return !usable.contains(feed.spec.id); });
+  std::vector<uint64_t>& named = named_[number];
+  size_t count = CountChildren(root);
   for (const FeedChild& child : children) {
-    const std::string host = UrlHost(child.link);
-    if (host.empty() || changed(child) < now - kSitemapStaleMs || feeds_.Has(child.link)) continue;  // a file: is not for others to name
+    const auto known = feeds_.Find(child.link);
+    // What the operator took out stays out.
+    const bool dropped = known && feeds_.Get(*known).removed && feeds_.Get(*known).listed_ms == 0 &&
+                         std::find(named.begin(), named.end(), *known) != named.end();
+    if (!usable.contains(child.link) || (known && !dropped)) continue;
     if (count >= options_.child_feeds_max) {
       metrics_.stage().Error("too_many_children");
       log_.RateLimited(base::LogLevel::kWarn, "too_many_children", {{"feed", root}, {"child_feeds_max", static_cast<uint64_t>(count)}});
       break;
+    }
+    ++count;
+    if (dropped) {
+      SetRemoved(*known, false);
+      continue;
     }
     FeedSpec spec = parent;
     spec.id = spec.url = child.link;
     spec.title.clear();
     spec.link_selector.clear();
     spec.found_in = root;
-    if (RegistrableDomain(host) != RegistrableDomain(UrlHost(parent.url))) spec.access.reset();
-    ++count;
+    if (RegistrableDomain(UrlHost(child.link)) != RegistrableDomain(UrlHost(parent.url))) spec.access.reset();
+    named.push_back(feeds_.size());
     AddFeed(std::move(spec));
   }
   if (shared_) OnAssignment();
@@ -73,7 +106,7 @@ std::string IngestLoop::DiscoverFeeds(uint64_t number, const FetchResult& result
   for (std::string& url : DiscoveredFeeds(*page, kDiscoveredMax)) found.push_back({std::move(url), {}});
   if (found.empty()) return {};
   const std::string named = "; it names " + found.front().link + (found.size() > 1 ? " and others" : "") + ", now followed";
-  AddChildren(number, std::move(found));
+  AddChildren(number, std::move(found), true);
   return named;
 }
 

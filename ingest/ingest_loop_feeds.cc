@@ -12,6 +12,7 @@ FeedSpec ToSpec(const v1::ListedFeed& listed, bool fetch_pages) {
   FeedSpec spec;
   spec.id = spec.url = listed.url();
   spec.title = listed.title();
+  spec.folder = listed.folder();
   spec.group = listed.publisher_group();
   spec.language = listed.language();
   spec.interval_s = listed.interval_s();
@@ -21,25 +22,48 @@ FeedSpec ToSpec(const v1::ListedFeed& listed, bool fetch_pages) {
 
 }  // namespace
 
-FeedReply IngestLoop::ChangeList(const v1::ListedFeed& asked) {
+FeedReply IngestLoop::ChangeList(const FeedChange& change) {
   if (shared_ && shared_->PartitionOf(0) < 0) return {503, R"({"error":"the shared feed list is not reached yet"})"};
-  v1::ListedFeed change = asked;
+  if (change.import) return ImportFeeds(change.feeds);
+  const v1::ListedFeed& feed = change.feeds.front();
+  const bool listed = IsListed(feed.url());
+  if (feed.removed() && !listed) return {404, R"({"error":"no such feed"})"};
+  if (!feed.removed() && listed) return {409, R"({"error":"the feed is in the list already"})"};
+  const std::string shown = feed.removed() ? feeds_.Json(feed.url()) : std::string();
+  List(feed);
+  if (fatal_.ok()) fatal_ = seen_->Sync();  // durable before it is answered
+  if (!fatal_.ok()) return {500, R"({"error":"the state folder cannot be written"})"};
+  log_.Info(feed.removed() ? "feed_removed" : "feed_added", {{"feed", feed.url()}});
+  return {200, feed.removed() ? shown : feeds_.Json(feed.url())};
+}
+
+FeedReply IngestLoop::ImportFeeds(const std::vector<v1::ListedFeed>& feeds) {
+  size_t added = 0;
+  for (const v1::ListedFeed& feed : feeds) {
+    if (IsListed(feed.url())) continue;
+    List(feed);
+    ++added;
+  }
+  if (fatal_.ok()) fatal_ = seen_->Sync();  // once for all of them
+  if (!fatal_.ok()) return {500, R"({"error":"the state folder cannot be written"})"};
+  const size_t present = feeds.size() - added;
+  log_.Info("feeds_imported", {{"added", static_cast<uint64_t>(added)}, {"present", static_cast<uint64_t>(present)}});
+  return {200, "{\"added\":" + std::to_string(added) + ",\"present\":" + std::to_string(present) + "}"};
+}
+
+bool IngestLoop::IsListed(const std::string& url) const {
+  const auto number = feeds_.Find(url);
+  return number && !feeds_.Get(*number).removed;
+}
+
+void IngestLoop::List(v1::ListedFeed change) {
   const auto number = feeds_.Find(change.url());
   // Of two changes the later wins everywhere, also of two in one millisecond.
   change.set_changed_ms(std::max(clock_.NowMs(), number ? feeds_.Get(*number).listed_ms + 1 : 0));
-  const bool listed = number && !feeds_.Get(*number).removed;
-  if (change.removed() && !listed) return {404, R"({"error":"no such feed"})"};
-  if (!change.removed() && listed) return {409, R"({"error":"the feed is in the list already"})"};
-  const std::string shown = change.removed() ? feeds_.Json(change.url()) : std::string();
   ApplyListed(change);
-  const uint64_t feed = *feeds_.Find(change.url());
   SeenUpdate update;
   update.listed = &change;
-  Commit(feed, update);
-  if (fatal_.ok()) fatal_ = seen_->Sync();  // durable before it is answered
-  if (!fatal_.ok()) return {500, R"({"error":"the state folder cannot be written"})"};
-  log_.Info(change.removed() ? "feed_removed" : "feed_added", {{"feed", change.url()}});
-  return {200, change.removed() ? shown : feeds_.Json(change.url())};
+  Commit(*feeds_.Find(change.url()), update);
 }
 
 // What was asked for here, in an earlier life, or of another process.
@@ -61,6 +85,7 @@ void IngestLoop::SetRemoved(uint64_t number, bool removed) {
   feeds_.Change(number, [removed](FeedRow* feed) { feed->removed = removed; });
   if (removed) {
     hubs_.Forget(feeds_.Get(number).state.hub().token());
+    DropChildren(number, [](const FeedRow&) { return true; });
   } else if (feeds_.Get(number).owned && !fetching_.contains(number)) {
     Enqueue(number, feeds_.Get(number).state.next_fetch_ms());
   }

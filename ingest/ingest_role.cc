@@ -155,6 +155,8 @@ struct IngestRole::Impl {
 
   base::HttpResponse FeedsPage(const base::HttpRequest& request) const;
   base::HttpResponse ChangeFeeds(const base::HttpRequest& request);
+  base::HttpResponse ImportFeeds(const base::HttpRequest& request);
+  IngestLoop* Running();
   base::HttpResponse WebSub(const base::HttpRequest& request);
   base::Status OpenSources();
   base::HttpResponse TakeDown(const base::HttpRequest& request) const;
@@ -171,11 +173,31 @@ base::HttpResponse JsonReply(int status, std::string body) {
 
 base::HttpResponse NotStarted() { return JsonReply(503, R"({"error":"ingest is not started"})"); }
 
+std::string Dump(const nlohmann::json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+
+// Empty when the feed may be listed at run time.
+std::string WhyRefused(const v1::ListedFeed& feed) {
+  if (feed.url().size() > kFeedUrlBytesMax) return "feed.url: longer than " + std::to_string(kFeedUrlBytesMax) + " bytes";
+  v1::FeedConfig as_config;
+  as_config.set_url(feed.url());
+  as_config.set_publisher_group(feed.publisher_group());
+  as_config.set_interval_s(feed.interval_s());
+  base::Problems problems;
+  ValidateFeed(as_config, "feed", &problems);
+  return problems.empty() ? std::string() : problems.lines().front();
+}
+
 }  // namespace
+
+// From Start on it stays; null before.
+IngestLoop* IngestRole::Impl::Running() {
+  const std::lock_guard lock(mutex);
+  return loop.get();
+}
 
 // POST: {"url", …} adds a feed. DELETE ?id=…: takes it out.
 base::HttpResponse IngestRole::Impl::ChangeFeeds(const base::HttpRequest& request) {
-  const auto bad = [](const std::string& why) { return JsonReply(400, nlohmann::json{{"error", why}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)); };
+  const auto bad = [](const std::string& why) { return JsonReply(400, Dump({{"error", why}})); };
   v1::ListedFeed change;
   if (request.method == "DELETE") {
     change.set_url(request.Query("id"));
@@ -185,30 +207,44 @@ base::HttpResponse IngestRole::Impl::ChangeFeeds(const base::HttpRequest& reques
     auto parsed = ParseListedFeed(request.body);
     if (!parsed.ok()) return bad(parsed.status().message());
     change = std::move(*parsed);
-    v1::FeedConfig as_config;
-    as_config.set_url(change.url());
-    as_config.set_publisher_group(change.publisher_group());
-    as_config.set_interval_s(change.interval_s());
-    base::Problems problems;
-    ValidateFeed(as_config, "feed", &problems);
-    if (!problems.empty()) return bad(problems.lines().front());
+    if (const std::string why = WhyRefused(change); !why.empty()) return bad(why);
   }
-  IngestLoop* running = nullptr;
-  {
-    const std::lock_guard lock(mutex);
-    running = loop.get();
-  }
+  IngestLoop* running = Running();
   if (running == nullptr) return NotStarted();
-  const FeedReply reply = running->requests().Ask(std::move(change));
+  const FeedReply reply = running->requests().Ask({{std::move(change)}, false});
   return JsonReply(reply.http_status, reply.body);
 }
 
-base::HttpResponse IngestRole::Impl::WebSub(const base::HttpRequest& request) {
-  IngestLoop* running = nullptr;
-  {
-    const std::lock_guard lock(mutex);
-    running = loop.get();
+// POST of an OPML document: {"added","present","refused":[{"url","error"}]}.
+base::HttpResponse IngestRole::Impl::ImportFeeds(const base::HttpRequest& request) {
+  const auto feeds = ParseOpml(request.body);
+  if (!feeds.ok()) return JsonReply(400, Dump({{"error", "not OPML: " + feeds.status().message()}}));
+  FeedChange change;
+  change.import = true;
+  nlohmann::json refused = nlohmann::json::array();
+  for (const FeedSpec& feed : *feeds) {
+    v1::ListedFeed listed;
+    listed.set_url(feed.url);
+    listed.set_title(feed.title);
+    listed.set_folder(feed.folder);
+    listed.set_language(feed.language);
+    if (IsGroup(feed.group)) listed.set_publisher_group(feed.group);  // of another reader's making
+    if (const std::string why = WhyRefused(listed); !why.empty())
+      refused.push_back({{"url", feed.url.substr(0, 200)}, {"error", why.substr(0, 400)}});
+    else
+      change.feeds.push_back(std::move(listed));
   }
+  IngestLoop* running = Running();
+  if (running == nullptr) return NotStarted();
+  const FeedReply reply = running->requests().Ask(std::move(change));
+  if (reply.http_status != 200) return JsonReply(reply.http_status, reply.body);
+  nlohmann::json answer = nlohmann::json::parse(reply.body);
+  answer["refused"] = std::move(refused);
+  return JsonReply(200, Dump(answer));
+}
+
+base::HttpResponse IngestRole::Impl::WebSub(const base::HttpRequest& request) {
+  IngestLoop* running = Running();
   if (running == nullptr || request.captures.empty()) return NotStarted();
   std::string_view outcome = "not_ours";
   base::HttpResponse response = running->hubs().Handle(request.captures.front(), request, &outcome);
@@ -267,6 +303,7 @@ IngestRole::IngestRole(const v1::IngestConfig& config, base::Sink& sink, base::C
   http.Handle("GET", "/api/v1/feeds", [impl = impl_.get()](const base::HttpRequest& request) { return impl->FeedsPage(request); });
   for (const char* method : {"POST", "DELETE"})
     http.Handle(method, "/api/v1/feeds", [impl = impl_.get()](const base::HttpRequest& request) { return impl->ChangeFeeds(request); });
+  http.Handle("POST", "/api/v1/feeds/import", [impl = impl_.get()](const base::HttpRequest& request) { return impl->ImportFeeds(request); });
   for (const char* method : {"GET", "POST"})
     http.Handle(method, "/websub/([0-9a-f]+)", [impl = impl_.get()](const base::HttpRequest& request) { return impl->WebSub(request); });
 }

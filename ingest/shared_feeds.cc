@@ -124,6 +124,11 @@ void SharedFeeds::FinishReleasing() {
 }
 
 uint64_t SharedFeeds::KeyOf(const FeedSpec& spec) {
+  if (!spec.found_in.empty()) {  // only the process that reads an index or a folder knows what it leads to
+    FeedSpec listed;
+    listed.id = listed.url = spec.found_in;
+    return KeyOf(listed);
+  }
   std::string key = spec.id;
   if (!spec.is_file() && !base::IsLoopbackUrl(spec.url)) {
     const std::string host = UrlHost(spec.url);

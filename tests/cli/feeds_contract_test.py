@@ -123,6 +123,51 @@ class Feeds(unittest.TestCase):
         self.ok('remove', self.url('two'))
         self.assertEqual(self.ids(), {self.url('one')})
 
+    def write(self, name, *urls):
+        path = os.path.join(self.folder.name, name)
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write('<opml version="2.0"><body><outline text="Folder">%s</outline></body></opml>' %
+                       ''.join(f'<outline type="rss" text="Feed" xmlUrl="{url}"/>' for url in urls))
+        return path
+
+    def test_import_adds_what_is_not_listed(self):
+        opml = self.write('import.opml', self.url('one'), self.url('five'))
+        self.assertEqual(self.ok('import', opml), [{'added': 1, 'present': 1, 'refused': 0}])
+        self.await_that(lambda: self.ok('show', self.url('five'))[0]['state'] == 'ok')
+        self.assertEqual(self.ok('show', self.url('five'))[0]['folder'], 'Folder')
+        self.assertEqual(self.run_feeds('import', opml).stdout, '0 added, 2 in the list already, 0 refused\n')
+        self.assertIn('text="Folder"', self.run_feeds('export').stdout)
+        self.ok('remove', self.url('five'))
+        bad = self.run_feeds('import', self.write('bad.opml', 'gopher://a.example/'))
+        self.assertEqual((bad.returncode, bad.stdout), (65, '0 added, 0 in the list already, 1 refused\n'))
+        self.assertIn('gopher://a.example/', bad.stderr)
+        self.fails(65, 'import', self.config)
+        self.fails(74, 'import', os.path.join(self.folder.name, 'absent.opml'))
+        self.fails(69, 'import', opml, server=f'127.0.0.1:{free_port()}')
+
+    def test_import_of_a_long_list_takes_it_in_parts(self):
+        urls = [self.url(f'missing?{"long" * 300}{i}') for i in range(1000)]  # more than a server takes at once
+        self.assertEqual(self.ok('import', self.write('long.opml', *urls)), [{'added': 1000, 'present': 0, 'refused': 0}])
+        self.assertEqual(self.ok('import', self.write('long.opml', *urls)), [{'added': 0, 'present': 1000, 'refused': 0}])
+
+    def test_import_into_a_list_that_a_configuration_names(self):
+        listed = os.path.join(self.folder.name, 'list.opml')
+        config = os.path.join(self.folder.name, 'listed.txtpb')
+        with open(config, 'w', encoding='utf-8') as file:
+            file.write(f'opml: "{listed}"\n')
+        def into(source):
+            return subprocess.run([BINARY, 'feeds', 'import', source, '--into', listed, '--output', 'json'], capture_output=True, text=True, timeout=60)
+        self.assertEqual(json.loads(into(self.write('a.opml', 'https://a.example/')).stdout), {'added': 1, 'present': 0, 'refused': 0})
+        both = into(self.write('b.opml', 'https://a.example/', 'https://b.example/', 'gopher://c.example/'))
+        self.assertEqual((both.returncode, json.loads(both.stdout)), (65, {'added': 1, 'present': 1, 'refused': 1}))
+        exported = subprocess.run([BINARY, 'feeds', 'export', '--config', config], capture_output=True, text=True, timeout=60)
+        self.assertEqual(exported.stdout.count('xmlUrl'), 2)
+        before = open(listed, encoding='utf-8').read()
+        with open(listed, 'w', encoding='utf-8') as file:
+            file.write(before[:80])
+        self.assertEqual(into(self.write('a.opml', 'https://d.example/')).returncode, 65)
+        self.assertEqual(open(listed, encoding='utf-8').read(), before[:80])
+
     def test_mistakes_have_their_exit_codes(self):
         self.assertIn('no feed', self.fails(65, 'show', 'http://nowhere.example/'))
         self.assertIn('not an http(s) or file address', self.fails(65, 'add', 'gopher://a.example/'))

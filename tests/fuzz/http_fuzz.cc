@@ -1,5 +1,5 @@
 // Any bytes through the small parsers that read what servers, hubs and operators send beside documents: Link headers,
-// signatures, cache and retry headers, robots.txt, requests to change the feed list, feed lists.
+// signatures, cache and retry headers, robots.txt, addresses, requests to change the feed list, feed lists.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -10,6 +10,7 @@
 #include "ingest/feed_requests.h"
 #include "ingest/interval.h"
 #include "ingest/robots.h"
+#include "ingest/url.h"
 #include "ingest/websub.h"
 
 namespace {
@@ -63,6 +64,15 @@ void Headers(std::string_view input) {
   rules.Allows(input.substr(0, 1000));
 }
 
+void Addresses(std::string_view input) {
+  (void)FilePath(input);
+  (void)RegistrableDomain(UrlHost(input));
+  const auto canonical = Canonicalize(input);
+  if (!canonical) return;
+  const auto again = Canonicalize(canonical->url);
+  Check(again && again->url == canonical->url && again->key == canonical->key);
+}
+
 void Lists(std::string_view input) {
   if (const auto feed = ParseListedFeed(input); feed.ok())
     Check(!feed->url().empty());
@@ -71,6 +81,8 @@ void Lists(std::string_view input) {
   if (const auto feeds = ParseOpml(input); feeds.ok()) {
     const auto again = ParseOpml(WriteOpml(*feeds, "fuzz"));
     Check(again.ok());
+    size_t added = 0;
+    if (const auto merged = AddToOpml(input, *feeds, &added); merged.ok()) Check(added <= feeds->size() && ParseOpml(*merged).ok());
   }
 }
 
@@ -80,10 +92,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (input.empty()) return 0;
   const std::string_view rest = input.substr(1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0: Links(rest); break;
     case 1: Hub(rest); break;
     case 2: Headers(rest); break;
+    case 3: Addresses(rest); break;
     default: Lists(rest);
   }
   return 0;

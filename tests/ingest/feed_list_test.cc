@@ -48,6 +48,34 @@ TEST(OpmlTest, WhatIsWrittenIsReadBack) {
   EXPECT_EQ((*again)[0].group, "us");
 }
 
+TEST(OpmlTest, ReadsListsInAnyCharset) {
+  const auto latin = ParseOpml("<?xml version='1.0' encoding='ISO-8859-1'?><opml><body><outline text='Caf\xe9' xmlUrl='https://a.example/'/></body></opml>");
+  ASSERT_TRUE(latin.ok());
+  EXPECT_EQ(latin->front().title, "Café");
+  const auto cyrillic = ParseOpml("<?xml version='1.0' encoding='windows-1251'?><opml><body><outline text='\xcd\xee\xe2\xee\xf1\xf2\xe8' "
+                                  "xmlUrl='https://a.example/?a=1&b=2'/></body></opml>");
+  ASSERT_TRUE(cyrillic.ok());
+  EXPECT_EQ(cyrillic->front().title, "Новости");
+  EXPECT_EQ(cyrillic->front().url, "https://a.example/?a=1&b=2");
+}
+
+TEST(OpmlTest, AddsWhatAListDoesNotNameAndKeepsTheRestOfIt) {
+  const std::string list = "<?xml version='1.0' encoding='ISO-8859-1'?><opml version='1.0'><head><ownerName>Caf\xe9</ownerName></head><body>"
+                           "<!-- ours --><outline text='A' xmlUrl='https://a.example/' htmlUrl='https://a.example/home'/></body></opml>";
+  size_t added = 0;
+  const auto merged = AddToOpml(list, {{.url = "https://a.example/", .title = "Other"}, {.url = "https://b.example/", .title = "B", .folder = "News"}}, &added);
+  ASSERT_TRUE(merged.ok());
+  EXPECT_EQ(added, 1u);
+  EXPECT_THAT(*merged, testing::AllOf(testing::HasSubstr("<!-- ours -->"), testing::HasSubstr("htmlUrl=\"https://a.example/home\""),
+                                      testing::HasSubstr("Café"), testing::HasSubstr("encoding=\"UTF-8\"")));
+  const auto feeds = ParseOpml(*merged);
+  ASSERT_TRUE(feeds.ok());
+  ASSERT_EQ(feeds->size(), 2u);
+  EXPECT_EQ((*feeds)[0].title, "A");
+  EXPECT_EQ((*feeds)[1].folder, "News");
+  EXPECT_FALSE(AddToOpml("<opml><body><outline text='cut", {}, &added).ok());
+}
+
 TEST(OpmlTest, SurvivesDeepNesting) {
   std::string deep = "<opml><body>", closing;
   for (int i = 0; i < 100'000; ++i) {

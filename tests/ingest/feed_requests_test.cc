@@ -38,6 +38,7 @@ TEST(ListedFeedTest, NamesWhatIsWrong) {
 
 class FeedRequestsTest : public RoleTest {
  protected:
+  std::pair<int, std::string> Import(const std::string& opml) { return Ask("POST", "/import", opml); }
   std::pair<int, std::string> Ask(const std::string& method, const std::string& query, const std::string& body) {
     base::HttpClient::Options options;
     options.allow_private_addresses = true;
@@ -47,6 +48,7 @@ class FeedRequestsTest : public RoleTest {
     call.method = method;
     call.url = "http://127.0.0.1:" + std::to_string(http_->port()) + "/api/v1/feeds" + query;
     call.body = body;
+    call.headers = {{"Content-Type", query == "/import" ? "text/x-opml" : "application/json"}};
     client.Start(std::move(call), [&](base::HttpReply r) { reply = std::move(r); });
     while (!reply) client.Poll(std::chrono::milliseconds(100));
     return {reply->http_status, reply->body};
@@ -97,6 +99,43 @@ TEST_F(FeedRequestsTest, AFeedAddedAgainGoesOnWhereItStopped) {
   EXPECT_EQ(server_.hits("/one"), 2);
   EXPECT_EQ(server_.LastRequest("/one").Header("if-none-match"), "\"1\"");
   EXPECT_THAT(Titles(), ElementsAre("One"));
+}
+
+TEST_F(FeedRequestsTest, AnImportedListIsReadAtOnceAndAfterEveryRestart) {
+  ServeTwo();
+  std::string opml = "<opml><body><outline text='News'><outline text='Second' xmlUrl='" + server_.Url("/two") + "' publisherGroup='mars'/></outline>" +
+                     "<outline xmlUrl='" + server_.Url("/one") + "'/><outline xmlUrl='gopher://a.example/'/></body></opml>";
+  const auto [status, answer] = Import(opml);
+  EXPECT_EQ(status, 200);
+  const nlohmann::json counts = nlohmann::json::parse(answer);
+  EXPECT_EQ(counts["added"], 1);
+  EXPECT_EQ(counts["present"], 1);
+  ASSERT_EQ(counts["refused"].size(), 1u);
+  EXPECT_EQ(counts["refused"][0]["url"], "gopher://a.example/");
+  WaitFor([&] { return Articles().size() == 2; });
+  Settle();
+  Restart();
+  EXPECT_EQ(FeedField(server_.Url("/two"), "title"), "Second");
+  EXPECT_EQ(FeedField(server_.Url("/two"), "folder"), "News");
+  EXPECT_EQ(nlohmann::json::parse(Import(opml).second)["added"], 0);
+}
+
+TEST_F(FeedRequestsTest, AnImportOfManyFeedsTakesThemAll) {
+  ServeTwo();
+  std::string opml = "<opml><body>";
+  for (int i = 0; i < 5000; ++i) opml += "<outline xmlUrl='" + server_.Url("/many/" + std::to_string(i)) + "'/>";
+  EXPECT_EQ(nlohmann::json::parse(Import(opml + "</body></opml>").second)["added"], 5000);
+  EXPECT_EQ(Remove("/many/4999"), 200);
+  EXPECT_EQ(nlohmann::json::parse(Import(opml + "</body></opml>").second)["added"], 1);
+}
+
+TEST_F(FeedRequestsTest, WhatIsNoOpmlIsRefusedWhole) {
+  ServeTwo();
+  for (const char* body : {"", "<rss/>", "PK\x03\x04", R"({"url":"https://a.example/"})"}) {
+    const auto [status, answer] = Import(body);
+    EXPECT_EQ(status, 400) << body;
+    EXPECT_THAT(answer, HasSubstr("not OPML"));
+  }
 }
 
 TEST_F(FeedRequestsTest, MistakesAreAnsweredWithTheirReason) {

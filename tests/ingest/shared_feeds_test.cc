@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "ingest/shared_feeds.h"
 #include "tests/ingest/role_fixture.h"
 
@@ -217,6 +220,45 @@ TEST_F(SharedFeedsTest, AFeedAddedAtOneProcessIsKnownToAllAndFetchedOnce) {
   EXPECT_EQ(server_.hits("/added"), 1);
   EXPECT_EQ(b->Ask("DELETE", "?id=" + url, "").http_status, 200);
   WaitFor([&] { return a->Ask("GET", "?id=" + url, "").http_status == 404; });
+}
+
+TEST_F(SharedFeedsTest, AListImportedAtOneProcessIsSharedByAll) {
+  const auto a = StartMember("a");
+  const auto b = StartMember("b");
+  WaitFor([&] { return a->Ask("POST", "/import", "<opml><body/></opml>").http_status == 200; });
+  std::string opml = "<opml><body>";
+  for (int i = 0; i < kFeeds; ++i) opml += "<outline xmlUrl='" + server_.Url(Path(i)) + "'/>";
+  EXPECT_EQ(a->Ask("POST", "/import", opml + "</body></opml>").http_status, 200);
+  WaitForShares({a.get(), b.get()});
+  WaitFor([&] { return Sent() == kFeeds; });
+  EXPECT_EQ(nlohmann::json::parse(b->Ask("POST", "/import", opml + "</body></opml>").body)["present"], kFeeds);
+  EXPECT_THAT(Hits(), testing::Each(1));
+}
+
+TEST_F(SharedFeedsTest, WhatAnIndexOrAFolderLeadsToIsReadByWhoReadsThem) {
+  AddFeeds();
+  const std::filesystem::path folder = state_dir_ + "/documents";
+  std::filesystem::create_directories(folder);
+  AddFeed("file:" + folder.string(), 60);
+  AddFeed(server_.Url("/index"), 60);
+  server_.Serve("/index", Body("<sitemapindex/>"));
+  const auto a = StartMember("a");
+  const auto b = StartMember("b");
+  WaitFor([&] { return a->Here() + b->Here() == kFeeds + 2 && a->Here() > 0 && b->Here() > 0 && Sent() == kFeeds; });
+  std::string index = "<sitemapindex>";
+  for (int i = 0; i < 8; ++i) {
+    const std::string n = std::to_string(i);
+    std::ofstream(folder / (n + ".xml")) << Rss({{"Document " + n, "https://b.example/" + n}});
+    server_.Serve("/map" + n, Body("<urlset xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'><url><loc>https://c.example/" + n +
+                                   "</loc><n:news><n:title>Page " + n + "</n:title></n:news></url></urlset>"));
+    index += "<sitemap><loc>" + server_.Url("/map" + n) + "</loc></sitemap>";
+  }
+  server_.Serve("/index", Body(index + "</sitemapindex>"));
+  clock_.Advance(kMinute);
+  a->role().Wake();
+  b->role().Wake();
+  WaitFor([&] { return Sent() == kFeeds + 16; });
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(server_.hits("/map" + std::to_string(i)), 1);
 }
 
 TEST_F(SharedFeedsTest, FeedsOfOneDomainStayTogether) {

@@ -93,6 +93,50 @@ TEST_F(SourcesTest, ChildFeedsAreBounded) {
   EXPECT_EQ(server_.hits("/s3"), 0);
 }
 
+TEST_F(SourcesTest, AnIndexMayNameNewSitemapsForEver) {
+  config_.set_child_feeds_max(2);
+  const auto serve = [this](int day) {
+    const auto loc = [this](int of_day) { return "<sitemap><loc>" + server_.Url("/day" + std::to_string(of_day)) + "</loc></sitemap>"; };
+    server_.Serve("/index.xml", Body("<sitemapindex>" + loc(day) + loc(day + 1) + "</sitemapindex>"));
+    server_.Serve("/day" + std::to_string(day + 1), Body("<urlset/>"));
+  };
+  serve(0);
+  AddFeed(server_.Url("/index.xml"), 60);
+  Start();
+  Settle();
+  for (int day = 1; day < 6; ++day) {
+    serve(day);
+    Advance(kMinute);
+    EXPECT_EQ(server_.hits("/day" + std::to_string(day + 1)), 1) << day;
+  }
+  const int hits = server_.hits("/day1");
+  Advance(10 * kMinute);
+  EXPECT_EQ(server_.hits("/day1"), hits);
+  serve(1);  // an older one that is named again is read again
+  Advance(kMinute);
+  EXPECT_EQ(server_.hits("/day1"), hits + 1);
+}
+
+TEST_F(SourcesTest, WithAnIndexGoesWhatItLedTo) {
+  server_.Serve("/index.xml", Body("<sitemapindex><sitemap><loc>" + server_.Url("/news.xml") + "</loc></sitemap></sitemapindex>"));
+  server_.Serve("/news.xml", Body("<urlset/>"));
+  AddFeed(server_.Url("/index.xml"), 60);
+  Start();
+  Settle();
+  base::HttpClient::Options options;
+  options.allow_private_addresses = true;
+  base::HttpClient client(options);
+  bool done = false;
+  base::HttpCall call;
+  call.method = "DELETE";
+  call.url = "http://127.0.0.1:" + std::to_string(http_->port()) + "/api/v1/feeds?id=" + server_.Url("/index.xml");
+  client.Start(std::move(call), [&done](const base::HttpReply&) { done = true; });
+  while (!done) client.Poll(std::chrono::milliseconds(100));
+  Advance(10 * kMinute);
+  EXPECT_EQ(server_.hits("/news.xml"), 1);
+  EXPECT_EQ(FeedField(server_.Url("/news.xml"), "id"), "");
+}
+
 TEST_F(SourcesTest, AnAddressWithoutTitleIsAskedForOnceUntilItChanges) {
   server_.Serve("/map.xml", Body("<urlset>" + Loc("/untitled") + "</urlset>"));
   server_.Serve("/untitled", Body("<html><body><p>short</p></body></html>"));
