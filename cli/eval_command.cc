@@ -72,7 +72,7 @@ int RunEval(int argc, char** argv) {
   app.add_option("--folds", folds, "Parts of the cross-validation")->capture_default_str()->check(CLI::Range(2, 20));
   app.add_option("--seed", options.seed, "Seed of the solver's order")->capture_default_str();
   app.add_option("--rows", options.rows_max, "Rows kept after pruning")->capture_default_str();
-  app.add_option("--without", options.without, "Leave out, comma-separated: ngrams, title, counts, concepts, own");
+  app.add_option("--without", options.without, "Leave out, comma-separated: ngrams, title, counts, concepts, own, ratio");
   try {
     app.parse(argc, argv);
     if ((gold.empty() && probes.empty()) == inputs.corpus.empty())

@@ -1,6 +1,9 @@
 // L2-regularised logistic regression by dual coordinate descent (Yu, Huang and Lin, "Dual coordinate descent
 // methods for logistic regression and maximum entropy models", Machine Learning 85, 2011, algorithm 5).
 // Deterministic: the same matrix, labels, weights and seed give the same bits. One thread.
+//
+// Columns may be scaled by how much more often they occur under one label than under the other, so that telling ones are
+// penalised less (Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic classification", ACL 2012).
 #pragma once
 
 #include <cstdint>
@@ -32,6 +35,7 @@ struct Example {
   double cost;  // the C of this example: larger fits it harder
 };
 
-LinearHead FitLogistic(const SparseMatrix& x, std::span<const Example> examples, uint64_t seed);
+// `ratio` 0: columns as they are; 1: scaled by the log ratio of their frequencies under both labels.
+LinearHead FitLogistic(const SparseMatrix& x, std::span<const Example> examples, double ratio, uint64_t seed);
 
 }  // namespace racewatch::classify

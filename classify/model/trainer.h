@@ -29,7 +29,7 @@ struct TrainOptions {
   double cost_lean = 4.0;
   double own_relevant_weight = 0.4;  // of our own relevant passages for relevance: they say it plainly
   uint32_t folds = 5;
-  std::string without;  // for ablations: comma-separated of ngrams, title, counts, concepts, own
+  std::string without;  // for ablations: comma-separated of ngrams, title, counts, concepts, own, ratio
 };
 
 // Everything a model file holds, before quantisation.

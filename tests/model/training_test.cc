@@ -171,13 +171,27 @@ TEST(Logistic, SeparatesWhatCanBeSeparatedAndIsCalibratedByCost) {
     x.begin.push_back(i + 1);
     examples.push_back({i, i % 2 == 0, 1.0});
   }
-  const LinearHead head = FitLogistic(x, examples, 1);
+  const LinearHead head = FitLogistic(x, examples, 0, 1);
   EXPECT_GT(head.Logit(x, 0), 2);
   EXPECT_LT(head.Logit(x, 1), -2);
   EXPECT_NEAR(head.Logit(x, 0), -head.Logit(x, 1), 0.1);
   // The optimum of L2-regularised logistic regression: w = sum of cost x (1 - p) over its examples.
   const double p = 1 / (1 + std::exp(-head.Logit(x, 0)));
   EXPECT_NEAR(head.weight[0], 20 * (1 - p), 0.05);
+}
+
+TEST(Logistic, ATellingColumnIsPenalisedLessThanACommonOne) {
+  SparseMatrix x;
+  x.columns = 2;  // 0 is in every text, 1 in those of one label
+  std::vector<Example> examples;
+  for (uint32_t i = 0; i < 40; ++i) {
+    for (uint32_t j = 0; j < (i % 2 ? 1u : 2u); ++j) x.column.push_back(j), x.value.push_back(1);
+    x.begin.push_back(static_cast<uint32_t>(x.column.size()));
+    examples.push_back({i, i % 2 == 0, 0.1});
+  }
+  const LinearHead plain = FitLogistic(x, examples, 0, 1), scaled = FitLogistic(x, examples, 1, 1);
+  EXPECT_GT(scaled.weight[1], 1.5 * plain.weight[1]);
+  EXPECT_LT(std::fabs(scaled.weight[0]), std::fabs(plain.weight[0]));
 }
 
 TEST(Platt, BringsTheMeanProbabilityToTheShareOfPositives) {
