@@ -79,7 +79,7 @@ int RunBatch(const FileToJson& convert) {
     if (path.empty()) continue;
     const size_t before = out.size();
     base::Status status = ReadFile(path, &bytes);
-    if (status.ok()) status = convert(bytes, path, &out);
+    if (status.ok()) status = convert(&bytes, path, &out);
     if (!status.ok()) {
       out.resize(before);
       out += "{\"file\":";
@@ -114,7 +114,7 @@ int RunOnFiles(CLI::App& app, int argc, char** argv, const FileFlags& flags, con
   std::string bytes, out;
   base::Status status = ReadFile(flags.file, &bytes);
   if (!status.ok()) return Fail(kExitIo, status.message());
-  status = convert(bytes, {}, &out);
+  status = convert(&bytes, {}, &out);
   if (!status.ok()) return Fail(ExitCodeFor(status), name + " " + flags.file + ": " + status.message());
   out += '\n';
   return WriteOut(out) ? kExitOk : Fail(kExitIo, "standard output: write failed");

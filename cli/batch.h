@@ -19,9 +19,9 @@ namespace racewatch::cli {
 base::Status ReadFile(const std::string& path, std::string* bytes);
 
 // Appends one JSON object for a file's bytes to `*out`, without a line break; `file` goes in as
-// "file".
+// "file". It may empty `*bytes` once they are read.
 using FileToJson =
-    std::function<base::Status(std::string_view bytes, std::string_view file, std::string* out)>;
+    std::function<base::Status(std::string* bytes, std::string_view file, std::string* out)>;
 
 // FILE, --batch and --content-type.
 struct FileFlags {

@@ -28,8 +28,8 @@ int RunExtract(int argc, char** argv) {
   std::string url;
   AddFileFlags(app, "page", &flags);
   app.add_option("--url,--base", url, "address of the page: for its relative links, and a date in its path");
-  return RunOnFiles(app, argc, argv, flags, [&](std::string_view bytes, std::string_view name, std::string* out) {
-    const auto page = ingest::ExtractPage(bytes, {.url = url, .content_type = flags.content_type});
+  return RunOnFiles(app, argc, argv, flags, [&](std::string* bytes, std::string_view name, std::string* out) {
+    const auto page = ingest::ExtractPage(*bytes, {.url = url, .content_type = flags.content_type});
     if (!page.ok()) return page.status();
     if (page->text.empty()) RW_RETURN_IF_ERROR(WithoutText(*page));
     ingest::AppendPageJson(*page, name, out);

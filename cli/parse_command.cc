@@ -19,13 +19,16 @@ int RunParse(int argc, char** argv) {
   std::string base_url;
   AddFileFlags(app, "feed", &flags);
   app.add_option("--base", base_url, "address of the feed, for its relative links");
-  return RunOnFiles(app, argc, argv, flags, [&](std::string_view bytes, std::string_view name, std::string* out) {
+  return RunOnFiles(app, argc, argv, flags, [&](std::string* bytes, std::string_view name, std::string* out) {
     ingest::ParseOptions options;
     options.content_type = flags.content_type;
     options.base_url = base_url;
-    const auto feed = ingest::ParseFeed(bytes, options);
+    const auto feed = ingest::ParseFeed(*bytes, options);
     if (!feed.ok()) return feed.status();
-    if (bytes.size() > kLargeBytes) out->reserve(out->size() + bytes.size() + bytes.size() / 16);  // spares doubling
+    if (bytes->size() > kLargeBytes) {
+      out->reserve(out->size() + bytes->size() + bytes->size() / 16);  // spares doubling
+      std::string().swap(*bytes);                                      // the feed has all of it
+    }
     ingest::AppendFeedJson(*feed, name, out);
     return base::Status::Ok();
   });

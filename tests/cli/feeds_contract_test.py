@@ -123,6 +123,11 @@ class Feeds(unittest.TestCase):
         self.ok('remove', self.url('two'))
         self.assertEqual(self.ids(), {self.url('one')})
 
+    @staticmethod
+    def read(path):
+        with open(path, encoding='utf-8') as file:
+            return file.read()
+
     def write(self, name, *urls):
         path = os.path.join(self.folder.name, name)
         with open(path, 'w', encoding='utf-8') as file:
@@ -162,11 +167,11 @@ class Feeds(unittest.TestCase):
         self.assertEqual((both.returncode, json.loads(both.stdout)), (65, {'added': 1, 'present': 1, 'refused': 1}))
         exported = subprocess.run([BINARY, 'feeds', 'export', '--config', config], capture_output=True, text=True, timeout=60)
         self.assertEqual(exported.stdout.count('xmlUrl'), 2)
-        before = open(listed, encoding='utf-8').read()
+        before = self.read(listed)
         with open(listed, 'w', encoding='utf-8') as file:
             file.write(before[:80])
         self.assertEqual(into(self.write('a.opml', 'https://d.example/')).returncode, 65)
-        self.assertEqual(open(listed, encoding='utf-8').read(), before[:80])
+        self.assertEqual(self.read(listed), before[:80])
 
     def test_mistakes_have_their_exit_codes(self):
         self.assertIn('no feed', self.fails(65, 'show', 'http://nowhere.example/'))
