@@ -1,8 +1,5 @@
 #include "ingest/page/dates.h"
 
-#include <unicode/locid.h>
-#include <unicode/unistr.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -63,18 +60,9 @@ constexpr MonthName kMonths[] = {
     {"अक्टूबर", 10}, {"अक्तूबर", 10}, {"नवंबर", 11}, {"नवम्बर", 11}, {"दिसंबर", 12}, {"दिसम्बर", 12},
 };
 
-// Months stand at the head of a line, or in capitals, in any script.
-std::string LowerWord(std::string_view word) {
-  const bool ascii = std::all_of(word.begin(), word.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
-  if (ascii) return LowerAscii(word);
-  std::string lower;
-  icu::UnicodeString::fromUTF8(icu::StringPiece(word.data(), static_cast<int32_t>(word.size()))).toLower(icu::Locale::getRoot()).toUTF8String(lower);
-  return lower;
-}
-
 int MonthByName(std::string_view word) {
   if (word.size() > 40) return 0;
-  const std::string lower = LowerWord(word);
+  const std::string lower = LowerUnicode(word);
   for (const MonthName& m : kMonths)
     if (lower.starts_with(m.prefix)) return m.month;
   return 0;

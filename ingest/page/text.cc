@@ -1,5 +1,8 @@
 #include "ingest/page/text.h"
 
+#include <unicode/locid.h>
+#include <unicode/unistr.h>
+
 #include <algorithm>
 #include <iterator>
 
@@ -180,6 +183,14 @@ std::string LowerAscii(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = Lower(c);
   return out;
+}
+
+std::string LowerUnicode(std::string_view utf8) {
+  const bool ascii = std::all_of(utf8.begin(), utf8.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+  if (ascii) return LowerAscii(utf8);
+  std::string lower;
+  icu::UnicodeString::fromUTF8(icu::StringPiece(utf8.data(), static_cast<int32_t>(utf8.size()))).toLower(icu::Locale::getRoot()).toUTF8String(lower);
+  return lower;
 }
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {

@@ -22,6 +22,8 @@ std::string DecodeEntities(std::string_view raw);
 std::string StripTags(std::string_view html);
 
 std::string_view Trim(std::string_view text);
+// Lower case in any script.
+std::string LowerUnicode(std::string_view utf8);
 // The first `bytes_max` bytes, less a character that would be cut in two.
 std::string_view Prefix(std::string_view utf8, size_t bytes_max);
 std::string LowerAscii(std::string_view text);
