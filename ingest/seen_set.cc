@@ -63,9 +63,14 @@ class ExpiryFilter final : public rocksdb::CompactionFilter {
 
 rocksdb::Options DbOptions(const ExpiryFilter* filter) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(16u << 20);
+  // One shard: the loop thread is nearly alone here, and of several none could hold a large block.
+  table.block_cache = rocksdb::NewLRUCache(16u << 20, 0);
   table.cache_index_and_filter_blocks = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));  // most look-ups of new articles miss
+  // In parts: the whole filter of a file outgrows the cache and would be read and checked at every look-up.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = 16u << 10;
   rocksdb::Options options;
   options.create_if_missing = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rocksdb/perf_context.h>
+#include <rocksdb/perf_level.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,6 +91,24 @@ TEST_F(SeenSetTest, OneProcessAtATime) {
 
 TEST_F(SeenSetTest, AFolderThatCannotBeMadeIsAnError) {
   EXPECT_EQ(SeenSet::Open("/proc/nothing/here", 90).status().code(), base::Code::kPermissionDenied);
+}
+
+// A million names of articles: what is looked up and not found must not cost a large read each time.
+TEST_F(SeenSetTest, LookUpsStayCheapWhenTheSetIsLarge) {
+  SeenSet& seen = Open();
+  const auto key = [](int i) { return UrlKey("a.example/" + std::to_string(i)); };
+  for (int i = 0; i < 1'000'000;) {
+    SeenUpdate update;
+    for (const int end = i + 10'000; i < end; ++i) update.aliases.emplace_back(key(i), key(i % 1000));
+    ASSERT_TRUE(seen.Commit(update, kToday).ok());
+  }
+  constexpr int kLookUps = 4000;
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
+  const uint64_t before = rocksdb::get_perf_context()->block_read_byte;
+  for (int i = 0; i < kLookUps; ++i) ASSERT_EQ(seen.FindAlias(key(2'000'000 + i)).value(), std::nullopt);
+  const uint64_t read = rocksdb::get_perf_context()->block_read_byte - before;
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+  EXPECT_LT(read / kLookUps, 32'000u);
 }
 
 TEST_F(SeenSetTest, SurvivesKill9AfterEveryCommit) {
