@@ -98,12 +98,12 @@ base::Result<std::vector<FeedSpec>> ParseOpml(std::string_view bytes) {
     if (std::string_view(node.name()) != "outline") continue;
     const std::string folder = level.folder;
     std::string url = Attribute(node, "xmlUrl");
-    if (!url.empty()) {
-      feeds.push_back(ToSpec(node, std::move(url), folder));
-    } else if (node.first_child()) {
+    const bool is_feed = !url.empty();
+    if (is_feed) feeds.push_back(ToSpec(node, std::move(url), folder));
+    if (node.first_child()) {  // some lists hang feeds below a feed
       std::string name = Attribute(node, "text");
       if (name.empty()) name = Attribute(node, "title");
-      const bool named = !name.empty() && stack.size() <= kFoldersNamed;
+      const bool named = !is_feed && !name.empty() && stack.size() <= kFoldersNamed;
       stack.push_back({node.first_child(), !named ? folder : folder.empty() ? name : folder + "/" + name});
     }
   }

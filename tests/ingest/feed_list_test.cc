@@ -38,6 +38,15 @@ TEST(OpmlTest, ReadsOutlinesInNestedFolders) {
   EXPECT_TRUE((*feeds)[2].is_file());
 }
 
+TEST(OpmlTest, FeedsBelowAFeedAreRead) {
+  const auto feeds = ParseOpml("<opml><body><outline text='News'><outline text='A' xmlUrl='https://a.example/'><outline text='B' xmlUrl='https://b.example/'/>"
+                               "</outline></outline></body></opml>");
+  ASSERT_TRUE(feeds.ok());
+  ASSERT_EQ(feeds->size(), 2u);
+  EXPECT_EQ((*feeds)[1].url, "https://b.example/");
+  EXPECT_EQ((*feeds)[1].folder, "News");
+}
+
 TEST(OpmlTest, WhatIsWrittenIsReadBack) {
   const auto feeds = ParseOpml(kOpml);
   const auto again = ParseOpml(WriteOpml(*feeds, "Feeds"));
