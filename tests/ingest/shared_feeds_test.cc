@@ -245,6 +245,7 @@ TEST_F(SharedFeedsTest, WhatAnIndexOrAFolderLeadsToIsReadByWhoReadsThem) {
   const auto a = StartMember("a");
   const auto b = StartMember("b");
   WaitFor([&] { return a->Here() + b->Here() == kFeeds + 2 && a->Here() > 0 && b->Here() > 0 && Sent() == kFeeds; });
+  WaitFor([&] { return server_.hits("/index") == 1 && a->role().Idle() && b->role().Idle(); });
   std::string index = "<sitemapindex>";
   for (int i = 0; i < 8; ++i) {
     const std::string n = std::to_string(i);
@@ -254,7 +255,7 @@ TEST_F(SharedFeedsTest, WhatAnIndexOrAFolderLeadsToIsReadByWhoReadsThem) {
     index += "<sitemap><loc>" + server_.Url("/map" + n) + "</loc></sitemap>";
   }
   server_.Serve("/index", Body(index + "</sitemapindex>"));
-  clock_.Advance(kMinute);
+  clock_.Advance(2 * kMinute);  // a folder that has changed hands waits for its claim to run out
   a->role().Wake();
   b->role().Wake();
   WaitFor([&] { return Sent() == kFeeds + 16; });
