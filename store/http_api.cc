@@ -10,6 +10,7 @@
 #include "store/digest.h"
 #include "store/http_params.h"
 #include "store/page_files.h"
+#include "store/syndication/streams.h"
 
 namespace racewatch::store {
 namespace {
@@ -34,15 +35,27 @@ const std::vector<Parameter> kSpanParameters = {
     {"window", "string", "hour (default), day or all"},
     {"from", "string", "Inclusive: RFC 3339, a day or Unix seconds"},
     {"to", "string", "Exclusive"}};
-const std::vector<Parameter> kFilterParameters = {
-    {"theme", "string", "Theme the article has"},   {"target", "string", "Stance target the article speaks to"},
-    {"position", "string", "Position it takes"},    {"lean", "string", "Its lean"},
-    {"language", "string", "Its language"},         {"publisher", "string", "Registrable domain of its publisher"},
-    {"text", "string", "Words that must all occur in title or text"},
-    {"relevant_only", "boolean", "Only articles on the race"},
-    {"from", "string", "Published at or after"},    {"to", "string", "Published before"}};
-const std::vector<Parameter> kPageParameters = {{"page_size", "integer", "Default 50, at most 500"},
-                                                {"page_token", "string", "next_page_token of the page before"}};
+}  // namespace
+
+const std::vector<Parameter>& FilterParameters() {
+  static const std::vector<Parameter> parameters = {
+      {"theme", "string", "Theme the article has"},   {"target", "string", "Stance target the article speaks to"},
+      {"position", "string", "Position it takes"},    {"lean", "string", "Its lean"},
+      {"language", "string", "Its language"},         {"publisher", "string", "Registrable domain of its publisher"},
+      {"text", "string", "Words that must all occur in title or text"},
+      {"relevant_only", "boolean", "Only articles on the race"},
+      {"from", "string", "Published at or after"},    {"to", "string", "Published before"}};
+  return parameters;
+}
+
+const std::vector<Parameter>& PageParameters() {
+  static const std::vector<Parameter> parameters = {{"page_size", "integer", "Default 50, at most 500"},
+                                                    {"page_token", "string", "next_page_token of the page before"}};
+  return parameters;
+}
+
+namespace {
+
 const std::vector<Parameter> kStreamParameters = {
     {"resume_token", "string", "Continue after this token; 0: the oldest kept; absent: from now on"},
     {"follow", "boolean", "false ends the stream when it has caught up; default true"}};
@@ -123,19 +136,6 @@ HttpResponse Lines(Changes& changes, bool follow, std::function<base::Status(std
   return out;
 }
 
-}  // namespace
-
-struct Endpoint {
-  std::string_view path;     // as in the OpenAPI document
-  std::string_view pattern;  // as routed
-  std::string_view summary;
-  std::string_view response;  // message of store_service.proto
-  std::vector<Parameter> parameters;
-  HttpResponse (*answer)(const Query&, const HttpRequest&);  // nullptr: a stream
-};
-
-namespace {
-
 HttpResponse AnswerStory(const Query& query, const HttpRequest& http) {
   v1::GetStoryRequest request;
   v1::GetStoryResponse response;
@@ -162,16 +162,16 @@ const std::vector<Endpoint>& Endpoints() {
       {"/api/v1/coverage", "/api/v1/coverage", "Seen and expected sources per window and publisher group", "GetCoverageResponse",
        Join({kSpanParameters, {{"format", "string", "json (default) or csv"}}}),
        [](const Query& q, const HttpRequest& r) { return CallSeries(r, ReadCoverageRequest, q, &Query::GetCoverage); }},
-      {"/api/v1/stories", "/api/v1/stories", "Stories, newest first", "ListStoriesResponse", Join({kFilterParameters, kPageParameters}),
+      {"/api/v1/stories", "/api/v1/stories", "Stories, newest first", "ListStoriesResponse", Join({FilterParameters(), PageParameters()}),
        [](const Query& q, const HttpRequest& r) { return Call(r, ReadStories, q, &Query::ListStories); }},
       {"/api/v1/stories/{id}", "/api/v1/stories/([0-9a-zA-Z]+)", "One story with its articles", "GetStoryResponse", {}, AnswerStory},
       {"/api/v1/articles/watch", "/api/v1/articles/watch", "Tagged articles as they are counted, one JSON object per line",
-       "WatchArticlesResponse", Join({kFilterParameters, kStreamParameters}), nullptr},
+       "WatchArticlesResponse", Join({FilterParameters(), kStreamParameters}), nullptr, "application/x-ndjson"},
       {"/api/v1/alerts", "/api/v1/alerts", "Alerts, last state of each, newest first", "ListAlertsResponse",
-       Join({{{"open_only", "boolean", "Only what is open"}, {"rule", "string", "Name of a rule"}}, kPageParameters}),
+       Join({{{"open_only", "boolean", "Only what is open"}, {"rule", "string", "Name of a rule"}}, PageParameters()}),
        [](const Query& q, const HttpRequest& r) { return Call(r, ReadAlerts, q, &Query::ListAlerts); }},
       {"/api/v1/alerts/watch", "/api/v1/alerts/watch", "Alerts as they open, change and close, one JSON object per line",
-       "WatchAlertsResponse", Join({{{"rule", "string", "Name of a rule"}}, kStreamParameters}), nullptr},
+       "WatchAlertsResponse", Join({{{"rule", "string", "Name of a rule"}}, kStreamParameters}), nullptr, "application/x-ndjson"},
       {"/api/v1/where", "/api/v1/where", "One article's path through the pipeline, with drop reasons", "WhereIsResponse",
        {{"article", "string", "An article id or an address"}}, AnswerWhere},
   };
@@ -212,9 +212,10 @@ HttpResponse Backup(const Engine* engine) {
 }  // namespace
 
 HttpApi::HttpApi(base::HttpServer& server, Changes& changes, bool page) : changes_(changes) {
-  for (const Endpoint& endpoint : Endpoints())
-    server.Handle("GET", std::string(endpoint.pattern),
-                  [this, &endpoint](const HttpRequest& request) { return Answer(endpoint, request); });
+  for (const auto* endpoints : {&Endpoints(), &StreamEndpoints()})
+    for (const Endpoint& endpoint : *endpoints)
+      server.Handle("GET", std::string(endpoint.pattern),
+                    [this, &endpoint](const HttpRequest& request) { return Answer(endpoint, request); });
   server.Handle("GET", "/api/v1/openapi\\.json", [](const HttpRequest&) {
     HttpResponse out;
     out.body = OpenApiDocument();
@@ -285,25 +286,40 @@ HttpResponse HttpApi::WatchAlerts(const Query& query, const HttpRequest& request
   });
 }
 
+namespace {
+
+std::string ParameterJson(std::string_view name, std::string_view where, std::string_view what, std::string_view type) {
+  return "{\"name\":\"" + std::string(name) + "\",\"in\":\"" + std::string(where) + "\"," + (where == "path" ? "\"required\":true," : "") +
+         "\"description\":\"" + std::string(what) + "\",\"schema\":{\"type\":\"" + std::string(type) + "\"}}";
+}
+
+std::string ParametersJson(const Endpoint& endpoint) {
+  std::string out;
+  const auto add = [&out](const std::string& parameter) { out += (out.empty() ? "" : ",") + parameter; };
+  for (size_t open = endpoint.path.find('{'); open != std::string_view::npos; open = endpoint.path.find('{', open + 1)) {
+    const auto name = endpoint.path.substr(open + 1, endpoint.path.find('}', open) - open - 1);
+    add(ParameterJson(name, "path", name == "format" ? "atom or json" : "", "string"));
+  }
+  for (const Parameter& p : endpoint.parameters) add(ParameterJson(p.name, "query", p.what, p.type));
+  return out;
+}
+
+}  // namespace
+
 std::string OpenApiDocument() {
   std::string paths;
-  for (const Endpoint& endpoint : Endpoints()) {
-    std::string parameters;
-    if (endpoint.path.ends_with("{id}"))
-      parameters = R"({"name":"id","in":"path","required":true,"schema":{"type":"string"}})";
-    for (const Parameter& p : endpoint.parameters) {
-      if (!parameters.empty()) parameters += ",";
-      parameters += "{\"name\":\"" + std::string(p.name) + "\",\"in\":\"query\",\"description\":\"" + std::string(p.what) +
-                    "\",\"schema\":{\"type\":\"" + std::string(p.type) + "\"}}";
+  for (const auto* endpoints : {&Endpoints(), &StreamEndpoints()})
+    for (const Endpoint& endpoint : *endpoints) {
+      const bool message = endpoints == &Endpoints();
+      if (!paths.empty()) paths += ",";
+      paths += "\"" + std::string(endpoint.path) + "\":{\"get\":{\"summary\":\"" + std::string(endpoint.summary) +
+               "\",\"parameters\":[" + ParametersJson(endpoint) + "],\"responses\":{\"200\":{\"description\":\"" +
+               std::string(endpoint.response) + (message ? " of store_service.proto as proto3 JSON" : "") + "\",\"content\":{\"" +
+               std::string(endpoint.content_type) + "\":{\"schema\":{\"type\":\"" + (message ? "object" : "string") + "\"}}}}," +
+               (message ? "" : "\"304\":{\"description\":\"Nothing has changed since the ETag sent as If-None-Match\"},") +
+               "\"400\":{\"description\":\"What is wrong, as {code, message}\"}," +
+               "\"404\":{\"description\":\"Not known\"},\"503\":{\"description\":\"The store is starting\"}}}}";
     }
-    const std::string type = endpoint.answer ? "application/json" : "application/x-ndjson";
-    if (!paths.empty()) paths += ",";
-    paths += "\"" + std::string(endpoint.path) + "\":{\"get\":{\"summary\":\"" + std::string(endpoint.summary) +
-             "\",\"parameters\":[" + parameters + "],\"responses\":{\"200\":{\"description\":\"" +
-             std::string(endpoint.response) + " of store_service.proto as proto3 JSON\",\"content\":{\"" + type +
-             "\":{\"schema\":{\"type\":\"object\"}}}},\"400\":{\"description\":\"What is wrong, as {code, message}\"}," +
-             "\"404\":{\"description\":\"Not known\"},\"503\":{\"description\":\"The store is starting\"}}}}";
-  }
   paths += R"(,"/api/v1/digest":{"get":{"summary":"Digests of the state, to compare stores","responses":{"200":{"description":"{digest, story_digest}"}}}})";
   paths += R"(,"/api/v1/alerts/test":{"post":{"summary":"What a rule would have sent, {rule, from, to}; one alert a line","responses":{"200":{"description":"Alerts as on the topic"},"400":{"description":"What is wrong, as {code, message}"}}}})";
   paths += R"(,"/api/v1/backup":{"get":{"summary":"A consistent copy of the state, as racewatch store backup takes it","responses":{"200":{"description":"Bytes"}}}})";

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/http_server.h"
+#include "store/endpoint.h"
 #include "store/query.h"
 
 namespace racewatch::store {
@@ -22,7 +23,7 @@ class HttpApi {
   }
 
  private:
-  base::HttpResponse Answer(const struct Endpoint& endpoint, const base::HttpRequest& request);
+  base::HttpResponse Answer(const Endpoint& endpoint, const base::HttpRequest& request);
   base::HttpResponse WatchArticles(const Query& query, const base::HttpRequest& request);
   base::HttpResponse WatchAlerts(const Query& query, const base::HttpRequest& request);
 

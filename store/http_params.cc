@@ -90,14 +90,6 @@ base::Status ReadSeries(const base::HttpRequest& request, Request* out) {
   return {};
 }
 
-base::Status ReadPage(const base::HttpRequest& request, uint32_t* size, std::string* token) {
-  const std::string value = request.Query("page_size", "0");
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), *size);
-  if (error != std::errc() || end != value.data() + value.size()) return Bad("page_size", value, "a number from 1 to 500");
-  *token = request.Query("page_token");
-  return {};
-}
-
 std::string Csv(std::string text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   for (size_t i = 0; (i = text.find('"', i)) != std::string::npos; i += 2) text.insert(i, 1, '"');
@@ -195,6 +187,14 @@ base::Status ReadFilter(const base::HttpRequest& request, v1::ArticleFilter* out
   RW_ASSIGN_OR_RETURN(const bool relevant, ReadBool(request, "relevant_only", false));
   out->set_relevant_only(relevant);
   return ReadSpan(request, out);
+}
+
+base::Status ReadPage(const base::HttpRequest& request, uint32_t* size, std::string* token) {
+  const std::string value = request.Query("page_size", "0");
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), *size);
+  if (error != std::errc() || end != value.data() + value.size()) return Bad("page_size", value, "a number from 1 to 500");
+  *token = request.Query("page_token");
+  return {};
 }
 
 base::Result<bool> ReadBool(const base::HttpRequest& request, const std::string& name, bool otherwise) {

@@ -2,6 +2,7 @@
 // is INVALID_ARGUMENT and names the parameter.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,7 @@ base::Status ReadCoverageRequest(const base::HttpRequest& request, v1::GetCovera
 base::Status ReadStories(const base::HttpRequest& request, v1::ListStoriesRequest* out);
 base::Status ReadAlerts(const base::HttpRequest& request, v1::ListAlertsRequest* out);
 base::Status ReadFilter(const base::HttpRequest& request, v1::ArticleFilter* out);
+base::Status ReadPage(const base::HttpRequest& request, uint32_t* size, std::string* token);
 base::Result<bool> ReadBool(const base::HttpRequest& request, const std::string& name, bool otherwise);
 
 // proto3 JSON on one line, names as in the proto, zeros printed.

@@ -18,6 +18,7 @@
 #include "store/engine.h"
 
 namespace racewatch::v1 {
+class ArticleFilter;
 class CompareTrendsRequest;
 class CompareTrendsResponse;
 class GetCoverageRequest;
@@ -31,6 +32,7 @@ class ListAlertsResponse;
 class ListStoriesRequest;
 class ListStoriesResponse;
 class Story;
+class TaggedArticle;
 class WatchAlertsResponse;
 class WatchArticlesResponse;
 class WhereIsRequest;
@@ -55,6 +57,8 @@ class Changes {
   bool closed_ = false;
 };
 
+struct ArticleRow;
+
 class Query {
  public:
   Query(const Engine& engine, const base::Clock& clock) : engine_(engine), clock_(clock) {}
@@ -66,6 +70,12 @@ class Query {
   base::Status GetStory(const v1::GetStoryRequest& request, v1::GetStoryResponse* response) const;
   base::Status ListAlerts(const v1::ListAlertsRequest& request, v1::ListAlertsResponse* response) const;
   base::Status WhereIs(const v1::WhereIsRequest& request, v1::WhereIsResponse* response) const;
+
+  // Articles as counted, latest first, each at the place of its last revision; those without their text are left out. At most
+  // `page_size` (0: 50) matches, of places before `before` (0: from the end). Returns where the next page begins; 0: it is
+  // the last.
+  using VisitArticle = std::function<void(const ArticleRow& row, const v1::TaggedArticle& article)>;
+  base::Result<uint64_t> LatestArticles(const v1::ArticleFilter& filter, uint32_t page_size, uint64_t before, const VisitArticle& visit) const;
 
   // Where a watch starts: "" now, "0" the oldest kept, else just after that token.
   base::Result<uint64_t> ArticleCursor(const std::string& resume_token) const;

@@ -239,6 +239,32 @@ base::Status Query::WhereIs(const v1::WhereIsRequest& request, v1::WhereIsRespon
   return {};
 }
 
+base::Result<uint64_t> Query::LatestArticles(const v1::ArticleFilter& wanted, uint32_t page_size, uint64_t before,
+                                             const VisitArticle& visit) const {
+  RW_ASSIGN_OR_RETURN(const CompiledFilter filter, CompiledFilter::Make(wanted));
+  RW_ASSIGN_OR_RETURN(const size_t limit, PageSize(page_size));
+  base::Status failure;
+  size_t found = 0, looked = 0;
+  uint64_t next = 0, last = 0;
+  const auto view = engine_.Snapshot();
+  const auto look = [&](std::string_view key, std::string_view value) {
+    if (found == limit || ++looked > kScanMax) return next = last, false;
+    last = Reader(key).Big<uint64_t>();
+    const auto counted = FeedRow::Decode(value);
+    const auto row = counted.ok() ? ReadArticle(*view, counted->article) : base::Result<std::optional<ArticleRow>>(counted.status());
+    if (!row.ok()) return failure = row.status(), false;
+    if (!*row || (*row)->version != counted->version || (*row)->redacted || !filter.MatchesCounts((*row)->counted)) return true;
+    v1::TaggedArticle article;
+    if (!ReadDetail(*view, counted->article, &article).ok() || !filter.MatchesArticle(article.article())) return true;
+    visit(**row, article);
+    ++found;
+    return true;
+  };
+  RW_RETURN_IF_ERROR(view->Scan(Table::kFeed, "", before == 0 ? "" : SequenceKey(before), true, look));
+  RW_RETURN_IF_ERROR(failure);
+  return next;
+}
+
 base::Result<uint64_t> Query::ArticleCursor(const std::string& resume_token) const {
   return Cursor(engine_, Table::kFeed, resume_token);
 }

@@ -17,6 +17,8 @@ namespace {
 constexpr size_t kReadChunk = 1000;
 constexpr size_t kSnippetBytesMax = 240;
 
+}  // namespace
+
 std::string Snippet(const v1::Article& article) {
   const std::string& text = article.text().empty() ? article.title() : article.text();
   if (text.size() <= kSnippetBytesMax) return text;
@@ -24,8 +26,6 @@ std::string Snippet(const v1::Article& article) {
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return text.substr(0, end) + "…";
 }
-
-}  // namespace
 
 SeriesId SeriesOfWatched(const WatchedSeries& series) {
   v1::SeriesKey key;

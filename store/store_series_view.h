@@ -13,6 +13,10 @@
 #include "store/article_row.h"
 #include "store/engine.h"
 
+namespace racewatch::v1 {
+class Article;
+}
+
 namespace racewatch::store {
 
 class StoreSeriesView final : public SeriesView {
@@ -50,6 +54,9 @@ class StoreSeriesView final : public SeriesView {
 
 // The number of a watched series; kSeriesCount when it is not kept.
 SeriesId SeriesOfWatched(const WatchedSeries& series);
+
+// The beginning of its text, or its title; at most 240 bytes and an ellipsis.
+std::string Snippet(const v1::Article& article);
 
 // `theme:ID`, `stance:TARGET:POSITION`, `lean:LABEL` for everything an article is labelled with.
 std::vector<std::string> LabelNames(const Labels& labels);

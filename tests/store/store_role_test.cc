@@ -19,6 +19,7 @@
 #include "tests/fakes/fake_bus.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/store/article_maker.h"
+#include "tests/store/role_life.h"
 #include "tests/store/temp_dir.h"
 
 namespace racewatch::store {
@@ -27,74 +28,12 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-v1::StoreConfig TestConfig() {
-  v1::StoreConfig config;
-  config.set_idle_s(60);
-  auto* rule = config.add_rules();
-  rule->set_name("chips");
-  rule->mutable_threshold()->set_window_s(3600);
-  rule->mutable_threshold()->set_open(5);
-  rule->mutable_series()->set_dimension("theme");
-  rule->mutable_series()->set_theme("chips_compute");
-  rule->set_publishers_min(1);
-  return config;
-}
-
-// One life of a store process.
-struct Life {
-  Life(fakes::FakeLog& bus_log, fakes::ManualClock& clock, const std::string& dir, v1::StoreConfig config = TestConfig())
-      : http({.listen = "127.0.0.1:0"}), grpc({.listen = "127.0.0.1:0"}), sink(bus_log),
-        role(config, sink, clock, registry, log, http, dir) {
-    source = std::make_unique<fakes::FakeSource>(bus_log, base::SourceOptions{StoreRole::Topics(), "", &role});
-    role.SetSource(*source);
-    role.OnFatal([this](base::Status status) { fatal = std::move(status); });
-    grpc.AddService(kStoreServiceName, role.service());
-  }
-  ~Life() {
-    (void)role.Stop(milliseconds(1000));
-    http.Stop();
-    (void)grpc.Stop(milliseconds(1000));
-    (void)source->Close();
-  }
-  void Start() {
-    ASSERT_TRUE(http.Start().ok());
-    const base::Status started = role.Start();
-    ASSERT_TRUE(started.ok()) << started.ToString();
-    ASSERT_TRUE(grpc.Start().ok());
-  }
-  // Until the loop says that nothing is left.
-  void Settle() {
-    for (int i = 0; i < 400; ++i)
-      if (role.Idle()) return;
-    FAIL() << "the store did not come to rest: " << role.NotReady();
-  }
-  httplib::Result Get(const std::string& path) { return httplib::Client("127.0.0.1", http.port()).Get(path); }
-  json GetJson(const std::string& path, int status = 200) {
-    const auto result = Get(path);
-    EXPECT_TRUE(result) << path;
-    if (!result) return {};
-    EXPECT_EQ(result->status, status) << path << ": " << result->body;
-    return json::parse(result->body, nullptr, false);
-  }
-
-  base::Log log{{.level = base::LogLevel::kError}};
-  prometheus::Registry registry;
-  base::HttpServer http;
-  base::GrpcServer grpc;
-  fakes::FakeSink sink;
-  base::Status fatal;
-  StoreRole role;
-  std::unique_ptr<fakes::FakeSource> source;
-};
+using Life = RoleLife;
 
 class StoreRoleTest : public testing::Test {
  protected:
   void Publish(const v1::TaggedArticle& article, std::string_view topic = base::kTaggedTopic) {
-    base::Record record = ToRecord(article);
-    record.topic = topic;
-    record.partition = -1;
-    record.offset = -1;
-    bus_.Append(std::move(record));
+    PublishTo(bus_, ToRecord(article), topic);
   }
   TempDir dir_;
   fakes::ManualClock clock_{kTestNow};
