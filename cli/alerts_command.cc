@@ -96,7 +96,9 @@ base::Result<v1::RuleConfig> ReadRule(const AlertFlags& flags) {
   RW_RETURN_IF_ERROR(base::LoadConfig(flags.file, &config));
   const std::vector<v1::RuleConfig> rules(config.rules().begin(), config.rules().end());
   base::Problems problems;
-  store::ValidateRules("rules", rules, &problems);
+  std::vector<std::string> queries;
+  for (const auto& query : config.queries()) queries.push_back(query.name());
+  store::ValidateRules("rules", rules, queries, &problems);
   RW_RETURN_IF_ERROR(problems.ToStatus(flags.file));
   if (flags.rule.empty() && rules.size() == 1) return rules.front();
   for (const v1::RuleConfig& rule : rules)

@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 
 std::string SeriesText(const Json& key) {
   std::string out;
-  for (const char* name : {"theme", "target", "position", "lean", "language", "publisher_group"}) {
+  for (const char* name : {"theme", "target", "position", "lean", "language", "publisher_group", "query"}) {
     if (!key.contains(name) || key[name] == "") continue;
     out += (out.empty() ? "" : ",") + std::string(name) + "=" + key[name].get<std::string>();
   }
@@ -35,7 +35,7 @@ void PrintTable(const Json& answer) {
 int RunTrends(int argc, char** argv) {
   CLI::App app("Shows the counts of a running store.\nusage: racewatch trends [--theme ID] [--window hour|day|all]", "racewatch trends");
   std::string server = kDefaultStoreServer, output = "table", window = "all";
-  std::string theme, target, position, lean, language, group, from, to;
+  std::string theme, target, position, lean, language, group, query, from, to;
   bool zeros = false;
   app.add_option("--server", server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
   app.add_option("--theme", theme, "Theme id");
@@ -44,6 +44,7 @@ int RunTrends(int argc, char** argv) {
   app.add_option("--lean", lean, "us, china, neutral or unsure");
   app.add_option("--language", language, "en, zh, de, fr, es, ja, ru, pt, it, ko or other");
   app.add_option("--group", group, "Publisher group: us, china, europe or other");
+  app.add_option("--query", query, "Name of a saved query");
   app.add_option("--window", window, "all (default), day or hour");
   app.add_option("--from", from, "First window: RFC 3339, a day or Unix seconds");
   app.add_option("--to", to, "End, exclusive");
@@ -52,7 +53,8 @@ int RunTrends(int argc, char** argv) {
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   const auto body = AskStore(server, "trends",
                              {{"theme", theme}, {"target", target}, {"position", position}, {"lean", lean}, {"language", language},
-                              {"publisher_group", group}, {"window", window}, {"from", from}, {"to", to},
+                              {"publisher_group", group}, {"query", query},
+                              {"window", window}, {"from", from}, {"to", to},
                               {"include_zeros", zeros ? "true" : ""}, {"format", output == "csv" ? "csv" : ""}});
   if (!body.ok()) {
     const bool usage = body.status().code() == base::Code::kInvalidArgument;

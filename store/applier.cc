@@ -107,12 +107,16 @@ void Applier::WriteArticle(Parsed* parsed, const Decision& decision, uint32_t ol
   if (!article.canonical_url().empty()) batch->Put(Table::kUrl, UrlKey(article.canonical_url()), parsed->id);
   if (!article.url().empty() && article.url() != article.canonical_url())
     batch->Put(Table::kUrl, UrlKey(article.url()), parsed->id);
+  matcher_.KeepFingerprints(decision.row.counted.queries, parsed->message);
   batch->Put(Table::kDetail, parsed->id, EncodeDetail(parsed->message, decision.row.redacted));
 }
 
 void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out) {
   Known& known = known_.at(parsed->id);
   const std::optional<ArticleRow> before = known.found ? std::optional(known.row) : std::nullopt;
+  // The text is at hand now and never again; what adds nothing need not be asked.
+  const bool counts = !before || parsed->sighting.rank > before->rank || (parsed->sighting.what.live && !before->counted.live);
+  if (counts) parsed->sighting.what.queries = matcher_.Match(*parsed->message, parsed->sighting.what);
   Decision decision = Decide(parsed->sighting, before, {first_open_day_, options_.late_days_max}, now_ms);
   if (decision.outcome == Outcome::kStored) ++out->stored;
   else ++out->outcomes[decision.outcome];
@@ -138,6 +142,14 @@ void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applie
   for (CountChange& change : decision.counts) batch->Count(std::move(change));
   known.row = std::move(decision.row);
   known.found = known.dirty = true;
+}
+
+std::string Applier::CompleteValue(const base::Record& record) {
+  v1::TaggedArticle message;
+  const auto sighting = ReadSighting(record, &message);
+  if (!sighting.ok()) return record.value;
+  matcher_.KeepFingerprints(matcher_.Match(message, sighting->what), &message);
+  return message.SerializeAsString();
 }
 
 base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch) {

@@ -18,6 +18,7 @@
 #include "store/apply.h"
 #include "store/engine.h"
 #include "store/progress.h"
+#include "store/saved_query/saved_queries.h"
 
 namespace racewatch::store {
 
@@ -58,8 +59,14 @@ class Applier {
  public:
   Applier(Engine& engine, ApplierOptions options) : engine_(engine), options_(options) {}
 
+  // Saved queries from the next batch on, as registered.
+  void SetQueries(const std::vector<SavedQuery>& queries) { matcher_ = QueryMatcher(queries); }
+
   // Before the first batch, after a failed commit and when partitions or the frozen day have changed hands.
   base::Status Reload();
+
+  // The record's value with the fingerprints of the queries it meets, as its detail row will hold it.
+  std::string CompleteValue(const base::Record& record);
 
   // Adds what `records` do to `batch` (which may hold claims already); the caller commits.
   base::Result<Applied> Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch);
@@ -76,6 +83,7 @@ class Applier {
   std::optional<std::string> frozen_;  // the row as read
   uint32_t first_open_day_ = 0;
   std::map<base::TopicPartition, Progress> progress_;
+  QueryMatcher matcher_;
   struct Known {
     bool found = false;
     bool dirty = false;

@@ -1,5 +1,7 @@
 #include "store/article_filter.h"
 
+#include <algorithm>
+
 #include <unicode/unistr.h>
 
 #include "racewatch/v1/article.pb.h"
@@ -29,13 +31,18 @@ base::Status Find(const char* field, const std::array<std::string_view, N>& set,
 
 }  // namespace
 
-base::Result<CompiledFilter> CompiledFilter::Make(const v1::ArticleFilter& filter) {
+base::Result<CompiledFilter> CompiledFilter::Make(const v1::ArticleFilter& filter, const std::vector<SavedQuery>& queries) {
   CompiledFilter out;
   RW_RETURN_IF_ERROR(Find("theme", base::kThemes, filter.theme(), &out.theme_));
   RW_RETURN_IF_ERROR(Find("target", base::kTargets, filter.target(), &out.target_));
   RW_RETURN_IF_ERROR(Find("position", base::kPositions, filter.position(), &out.position_));
   RW_RETURN_IF_ERROR(Find("lean", base::kLeans, filter.lean(), &out.lean_));
   RW_RETURN_IF_ERROR(Find("language", base::kLanguages, filter.language(), &out.language_));
+  if (!filter.query().empty()) {
+    const SavedQuery* query = FindQuery(queries, filter.query());
+    if (query == nullptr) return base::InvalidArgument("filter.query: " + UnknownQuery(queries, filter.query()));
+    out.query_ = query->slot;
+  }
   out.publisher_ = filter.publisher();
   out.relevant_only_ = filter.relevant_only();
   const std::string folded = Fold(filter.text());
@@ -57,6 +64,7 @@ bool CompiledFilter::MatchesCounts(const Contribution& what) const {
   if (theme_ && !(labels.themes >> *theme_ & 1u)) return false;
   if (lean_ && labels.lean != *lean_ + 1) return false;
   if (language_ && what.language != *language_) return false;
+  if (query_ && !std::binary_search(what.queries.begin(), what.queries.end(), *query_)) return false;
   if (target_ && labels.positions[*target_] == 0) return false;
   if (target_ && position_ && labels.positions[*target_] != *position_ + 1) return false;
   if (!target_ && position_) {

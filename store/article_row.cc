@@ -8,7 +8,7 @@
 namespace racewatch::store {
 namespace {
 
-constexpr uint8_t kRowVersion = 1;
+constexpr uint8_t kRowVersion = 2;  // 1: without queries
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -77,6 +77,17 @@ Contribution ReadContribution(Reader* in) {
   return what;
 }
 
+void AppendQueries(std::string* out, const std::vector<QuerySlot>& queries) {
+  AppendVarint(out, queries.size());
+  for (const QuerySlot slot : queries) AppendVarint(out, slot);
+}
+
+std::vector<QuerySlot> ReadQuerySlots(Reader* in) {
+  std::vector<QuerySlot> queries;
+  for (uint64_t n = in->Varint(); n > 0 && in->ok(); --n) queries.push_back(static_cast<QuerySlot>(in->Varint()));
+  return queries;
+}
+
 std::string ArticleRow::Encode() const {
   std::string out;
   out.reserve(96);
@@ -92,6 +103,7 @@ std::string ArticleRow::Encode() const {
   AppendVarint(&out, time_hour);
   AppendText(&out, story);
   out.push_back(static_cast<char>(redacted));
+  AppendQueries(&out, counted.queries);
   return out;
 }
 
@@ -110,7 +122,8 @@ base::Result<ArticleRow> ArticleRow::Decode(std::string_view bytes) {
   row.time_hour = static_cast<uint32_t>(in.Varint());
   row.story = std::string(in.Text());
   row.redacted = in.Big<uint8_t>() != 0;
-  if (!in.ok() || !in.done() || layout != kRowVersion) return base::DataLoss("article row: damaged");
+  if (layout != 1) row.counted.queries = ReadQuerySlots(&in);
+  if (!in.ok() || !in.done() || layout < 1 || layout > kRowVersion) return base::DataLoss("article row: damaged");
   return row;
 }
 

@@ -47,8 +47,11 @@ struct ArticleRow {
   static base::Result<ArticleRow> Decode(std::string_view bytes);
 };
 
+// Without the saved queries, which depend on when they were configured: ranks and digests are made of these bytes.
 void AppendContribution(std::string* out, const Contribution& what);
 Contribution ReadContribution(class Reader* in);
+void AppendQueries(std::string* out, const std::vector<QuerySlot>& queries);
+std::vector<QuerySlot> ReadQuerySlots(class Reader* in);
 
 // Key of a row in Table::kTime: hour big-endian, then the id.
 std::string TimeKey(uint32_t hour, const ArticleId& id);

@@ -11,7 +11,8 @@
 namespace racewatch::store {
 namespace {
 
-constexpr size_t kCells = kSeriesCount * kMeasures;
+constexpr size_t kCells = kSeriesCount * kMeasures;     // those of the labels, allotted at once
+constexpr size_t kCellsMax = kSeriesMax * kMeasures;
 constexpr uint32_t kFamilySlices = 32;  // a power of two above kSlicesPerWindow
 static_assert(kSlicesPerWindow <= kFamilySlices);
 
@@ -45,7 +46,7 @@ class FamilyRow {
     while (!in.done()) {
       cell += in.Varint();
       const uint64_t n = in.Varint();
-      if (!in.ok() || cell >= kSeriesCount * kFamilySlices) return base::DataLoss("family row: damaged");
+      if (!in.ok() || cell >= uint64_t{kSeriesMax} * kFamilySlices) return base::DataLoss("family row: damaged");
       row.cells_.push_back({static_cast<uint32_t>(cell), static_cast<uint32_t>(n)});
     }
     return row;
@@ -106,8 +107,9 @@ std::string FamilyRowKey(WindowKind kind, uint32_t window, uint64_t family) {
 }  // namespace
 
 bool WindowRow::Add(SeriesId series, Measure measure, int delta) {
-  if (cells_.empty()) cells_.resize(kCells);
-  uint32_t& cell = cells_[series * kMeasures + static_cast<size_t>(measure)];
+  const size_t index = series * kMeasures + static_cast<size_t>(measure);
+  if (index >= cells_.size()) cells_.resize(std::max(kCells, (series + size_t{1}) * kMeasures));
+  uint32_t& cell = cells_[index];
   if (delta < 0 && cell < static_cast<uint32_t>(-delta)) return false;
   cell += static_cast<uint32_t>(delta);
   return true;
@@ -134,7 +136,8 @@ base::Result<WindowRow> WindowRow::Decode(std::string_view bytes) {
   while (!in.done()) {
     cell += in.Varint();
     const uint64_t n = in.Varint();
-    if (!in.ok() || cell >= kCells) return base::DataLoss("window row: damaged");
+    if (!in.ok() || cell >= kCellsMax) return base::DataLoss("window row: damaged");
+    if (cell >= row.cells_.size()) row.cells_.resize(cell + 1);
     row.cells_[cell] = static_cast<uint32_t>(n);
   }
   return row;
@@ -229,6 +232,7 @@ base::Status CountLedger::Impl::ApplyToWindow(const CountChange& change, WindowK
 
 base::Status CountLedger::Impl::Apply(const CountChange& change, const Load& load) {
   SeriesOf(change.what.labels, &series);
+  for (const QuerySlot slot : change.what.queries) series.push_back(QuerySeries(slot));
   for (const auto& [kind, window] : WindowsOf(change)) RW_RETURN_IF_ERROR(ApplyToWindow(change, kind, window, load));
   return {};
 }

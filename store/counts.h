@@ -48,6 +48,7 @@ struct Contribution {
   uint8_t group = 0;     // index into base::kPublisherGroups
   uint64_t family = 0;   // XXH3-64 of the publisher family
   bool live = false;     // counts in the ten-minute slots as well
+  std::vector<QuerySlot> queries;  // saved queries it meets, ascending
   friend bool operator==(const Contribution&, const Contribution&) = default;
 };
 
@@ -62,7 +63,8 @@ struct CountChange {
 class WindowRow {
  public:
   uint32_t Get(SeriesId series, Measure measure) const {
-    return cells_.empty() ? 0 : cells_[series * kMeasures + static_cast<size_t>(measure)];
+    const size_t cell = series * kMeasures + static_cast<size_t>(measure);
+    return cell < cells_.size() ? cells_[cell] : 0;
   }
   // False when the count would fall below zero (a programmer error or damaged state).
   bool Add(SeriesId series, Measure measure, int delta);
@@ -71,7 +73,7 @@ class WindowRow {
   static base::Result<WindowRow> Decode(std::string_view bytes);
 
  private:
-  std::vector<uint32_t> cells_;  // empty: all zero
+  std::vector<uint32_t> cells_;  // what lies behind its end is zero
 };
 
 // Key of a window row in Table::kWindow: kind, slice, window big-endian, so one slice scans in time order.

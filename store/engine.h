@@ -26,7 +26,7 @@ namespace racewatch::store {
 
 // Version of the layout of all tables; a state written by a newer build is refused.
 // (Migrate in migrations.h brings an older one up.)
-inline constexpr uint32_t kSchemaVersion = 2;
+inline constexpr uint32_t kSchemaVersion = 3;
 
 enum class Table : uint8_t {
   kMeta = 1,         // name → value

@@ -30,6 +30,7 @@ const std::vector<Parameter> kSeriesParameters = {
     {"lean", "string", "us, china, neutral or unsure"},
     {"language", "string", "en, zh, de, fr, es, ja, ru, pt, it, ko or other"},
     {"publisher_group", "string", "us, china, europe or other"},
+    {"query", "string", "Name of the one saved query wanted"},
     {"format", "string", "json (default) or csv"}};
 const std::vector<Parameter> kSpanParameters = {
     {"window", "string", "hour (default), day or all"},
@@ -43,6 +44,7 @@ const std::vector<Parameter>& FilterParameters() {
       {"position", "string", "Position it takes"},    {"lean", "string", "Its lean"},
       {"language", "string", "Its language"},         {"publisher", "string", "Registrable domain of its publisher"},
       {"text", "string", "Words that must all occur in title or text"},
+      {"query", "string", "Name of a saved query that met it"},
       {"relevant_only", "boolean", "Only articles on the race"},
       {"from", "string", "Published at or after"},    {"to", "string", "Published before"}};
   return parameters;
@@ -172,6 +174,12 @@ const std::vector<Endpoint>& Endpoints() {
        [](const Query& q, const HttpRequest& r) { return Call(r, ReadAlerts, q, &Query::ListAlerts); }},
       {"/api/v1/alerts/watch", "/api/v1/alerts/watch", "Alerts as they open, change and close, one JSON object per line",
        "WatchAlertsResponse", Join({{{"rule", "string", "Name of a rule"}}, kStreamParameters}), nullptr, "application/x-ndjson"},
+      {"/api/v1/queries", "/api/v1/queries", "The saved queries of the configuration", "ListQueriesResponse", {},
+       [](const Query& q, const HttpRequest&) {
+         v1::ListQueriesResponse response;
+         const base::Status status = q.ListQueries({}, &response);
+         return Json(status, response);
+       }},
       {"/api/v1/where", "/api/v1/where", "One article's path through the pipeline, with drop reasons", "WhereIsResponse",
        {{"article", "string", "An article id or an address"}}, AnswerWhere},
   };
@@ -254,7 +262,7 @@ HttpResponse HttpApi::Answer(const Endpoint& endpoint, const HttpRequest& reques
 HttpResponse HttpApi::WatchArticles(const Query& query, const HttpRequest& request) {
   v1::ArticleFilter filter;
   base::Status status = ReadFilter(request, &filter);
-  const auto compiled = status.ok() ? CompiledFilter::Make(filter) : base::Result<CompiledFilter>(status);
+  const auto compiled = status.ok() ? query.Compile(filter) : base::Result<CompiledFilter>(status);
   if (!compiled.ok()) return Json(compiled.status(), filter);
   const auto start = query.ArticleCursor(request.Query("resume_token"));
   if (!start.ok()) return Json(start.status(), filter);

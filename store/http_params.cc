@@ -61,8 +61,9 @@ base::Status SetField(v1::SeriesKey* key, std::string_view name, const std::stri
   else if (name == "lean") key->set_lean(value);
   else if (name == "language") key->set_language(value);
   else if (name == "publisher_group") key->set_publisher_group(value);
+  else if (name == "query") key->set_query(value);
   else return base::InvalidArgument("series: '" + std::string(name.substr(0, 60)) +
-                                    "' is not theme, target, position, lean, language or publisher_group");
+                                    "' is not theme, target, position, lean, language, publisher_group or query");
   return {};
 }
 
@@ -184,6 +185,7 @@ base::Status ReadFilter(const base::HttpRequest& request, v1::ArticleFilter* out
   out->set_language(request.Query("language"));
   out->set_publisher(request.Query("publisher"));
   out->set_text(request.Query("text"));
+  out->set_query(request.Query("query"));
   RW_ASSIGN_OR_RETURN(const bool relevant, ReadBool(request, "relevant_only", false));
   out->set_relevant_only(relevant);
   return ReadSpan(request, out);
@@ -235,10 +237,10 @@ int HttpStatusFor(const base::Status& status) {
 }
 
 std::string ToCsv(const v1::GetTrendsResponse& response) {
-  std::string out = "start," + std::string(kKeyColumns) + ",articles,stories,publishers,share,share_low,share_high,coverage\r\n";
+  std::string out = "start," + std::string(kKeyColumns) + ",articles,stories,publishers,share,share_low,share_high,coverage,query\r\n";
   for (const auto& series : response.series())
     for (const auto& p : series.points())
-      out += (p.has_start() ? TimeUtil::ToString(p.start()) : "") + "," + KeyCsv(series.key()) + "," + PointCsv(p) + "\r\n";
+      out += (p.has_start() ? TimeUtil::ToString(p.start()) : "") + "," + KeyCsv(series.key()) + "," + PointCsv(p) + "," + Csv(series.key().query()) + "\r\n";
   return out;
 }
 
@@ -247,9 +249,9 @@ std::string ToCsv(const v1::CompareTrendsResponse& response) {
   for (const char* side : {"a", "b"})
     for (const char* name : {"articles", "stories", "publishers", "share", "share_low", "share_high", "coverage"})
       out += "," + std::string(side) + "_" + name;
-  out += ",ratio\r\n";
+  out += ",ratio,query\r\n";
   for (const auto& c : response.comparisons())
-    out += KeyCsv(c.key()) + "," + PointCsv(c.a()) + "," + PointCsv(c.b()) + "," + (c.has_ratio() ? Number(c.ratio()) : "") + "\r\n";
+    out += KeyCsv(c.key()) + "," + PointCsv(c.a()) + "," + PointCsv(c.b()) + "," + (c.has_ratio() ? Number(c.ratio()) : "") + "," + Csv(c.key().query()) + "\r\n";
   return out;
 }
 

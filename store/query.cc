@@ -5,6 +5,7 @@
 
 #include "racewatch/v1/store_service.pb.h"
 #include "store/progress.h"
+#include "store/saved_query/saved_queries.h"
 #include "store/trends.h"
 
 namespace racewatch::store {
@@ -42,15 +43,34 @@ base::Result<WindowKind> KindOf(v1::Window window) {
   }
 }
 
-base::Result<std::vector<SeriesSlice>> SeriesWanted(const google::protobuf::RepeatedPtrField<v1::SeriesKey>& keys) {
-  std::vector<SeriesSlice> out;
+struct WantedSeries : SeriesSlice {
+  std::string query;  // its name
+  base::UnixMs since_ms = 0;
+
+  void FillKey(v1::SeriesKey* key) const {
+    FillSeriesKey(*this, key);
+    key->set_query(query);
+  }
+};
+
+base::Result<std::vector<WantedSeries>> SeriesWanted(const View& view, const google::protobuf::RepeatedPtrField<v1::SeriesKey>& keys) {
+  std::vector<WantedSeries> out;
+  RW_ASSIGN_OR_RETURN(const std::vector<SavedQuery> queries, ReadQueries(view));
   for (int i = 0; i < keys.size(); ++i) {
-    auto parsed = ParseSeriesKey(keys[i]);
-    if (!parsed.ok()) return base::InvalidArgument("series[" + std::to_string(i) + "]: " + parsed.status().message());
-    out.push_back(*parsed);
+    const std::string at = "series[" + std::to_string(i) + "]: ";
+    const auto parsed = ParseSeriesKey(keys[i]);
+    if (!parsed.ok()) return base::InvalidArgument(at + parsed.status().message());
+    WantedSeries wanted{*parsed, keys[i].query(), 0};
+    if (!wanted.query.empty()) {
+      const SavedQuery* query = FindQuery(queries, wanted.query);
+      if (query == nullptr) return base::InvalidArgument(at + UnknownQuery(queries, wanted.query));
+      wanted.series = QuerySeries(query->slot);
+      wanted.since_ms = query->since_ms;
+    }
+    out.push_back(std::move(wanted));
   }
   if (keys.empty())
-    for (const SeriesId series : DefaultSeries()) out.push_back({series, kAllSlice});
+    for (const SeriesId series : DefaultSeries()) out.push_back({{series, kAllSlice}, "", 0});
   return out;
 }
 
@@ -70,14 +90,14 @@ void FillPoint(const Point& point, WindowKind kind, v1::TrendPoint* out) {
 base::Result<v1::TrendPoint> SumSpan(const View& view, SeriesSlice which, base::UnixMs from, base::UnixMs to, base::UnixMs now) {
   if (to <= from || from < 0) return base::InvalidArgument("from, to: not a span");
   const auto first = static_cast<uint32_t>(from / kMsPerHour), last = static_cast<uint32_t>((to + kMsPerHour - 1) / kMsPerHour);
-  RW_ASSIGN_OR_RETURN(const auto points, ReadPoints(view, WindowKind::kHour, which.slice, {which.series, kRelevantSeries}, first, last, now));
-  uint64_t relevant = 0;
+  RW_ASSIGN_OR_RETURN(const auto points, ReadPoints(view, WindowKind::kHour, which.slice, {which.series, IsQuerySeries(which.series) ? kAnySeries : kRelevantSeries}, first, last, now));
+  uint64_t whole = 0;
   v1::TrendPoint out;
   double coverage = 0;
   for (size_t i = 0; i < points[0].size(); ++i) {
     out.set_articles(out.articles() + points[0][i].articles);
     out.set_stories(out.stories() + points[0][i].stories);
-    relevant += points[1][i].articles;
+    whole += points[1][i].articles;
     coverage += points[0][i].coverage;
   }
   std::map<uint64_t, bool> families;
@@ -92,7 +112,7 @@ base::Result<v1::TrendPoint> SumSpan(const View& view, SeriesSlice which, base::
   RW_RETURN_IF_ERROR(damage);
   SetSeconds(out.mutable_start(), from / 1000);
   out.set_publishers(static_cast<uint32_t>(families.size()));
-  const Share share = WilsonShare(out.articles(), relevant);
+  const Share share = WilsonShare(out.articles(), whole);
   out.set_share(share.value);
   out.set_share_low(share.low);
   out.set_share_high(share.high);
@@ -128,7 +148,8 @@ bool Changes::closed() const {
 
 base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrendsResponse* response) const {
   RW_ASSIGN_OR_RETURN(const WindowKind kind, KindOf(request.window()));
-  RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(request.series()));
+  const auto view = engine_.Snapshot();
+  RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(*view, request.series()));
   const base::UnixMs now = clock_.NowMs();
   Span span{0, 1};
   if (kind != WindowKind::kAll) {
@@ -136,7 +157,6 @@ base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrends
   }
   if (uint64_t{span.to - span.from} * wanted.size() > kPointsMax)
     return base::InvalidArgument("series × windows: more than " + std::to_string(kPointsMax) + " points");
-  const auto view = engine_.Snapshot();
   std::map<Slice, std::vector<size_t>> by_slice;  // one scan per slice
   for (size_t i = 0; i < wanted.size(); ++i) by_slice[wanted[i].slice].push_back(i);
   std::vector<std::vector<Point>> points(wanted.size());
@@ -148,7 +168,8 @@ base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrends
   }
   for (size_t i = 0; i < wanted.size(); ++i) {
     v1::TrendSeries* series = response->add_series();
-    FillSeriesKey(wanted[i], series->mutable_key());
+    wanted[i].FillKey(series->mutable_key());
+    if (wanted[i].since_ms > 0) SetSeconds(series->mutable_counted_since(), wanted[i].since_ms / 1000);
     for (const Point& point : points[i])
       if (request.include_zeros() || point.articles > 0 || point.stories > 0 || kind == WindowKind::kAll)
         FillPoint(point, kind, series->add_points());
@@ -162,16 +183,16 @@ base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrends
 base::Status Query::CompareTrends(const v1::CompareTrendsRequest& request, v1::CompareTrendsResponse* response) const {
   if (!request.has_a_from() || !request.has_a_to() || !request.has_b_from() || !request.has_b_to())
     return base::InvalidArgument("a_from, a_to, b_from, b_to: all four are needed");
-  RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(request.series()));
+  const auto view = engine_.Snapshot();
+  RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(*view, request.series()));
   constexpr int64_t kSpanSecondsMax = 366 * 86400;
   if (request.a_to().seconds() - request.a_from().seconds() > kSpanSecondsMax ||
       request.b_to().seconds() - request.b_from().seconds() > kSpanSecondsMax)
     return base::InvalidArgument("a, b: a span is at most 366 days");
-  const auto view = engine_.Snapshot();
   const base::UnixMs now = clock_.NowMs();
-  for (const SeriesSlice which : wanted) {
+  for (const WantedSeries& which : wanted) {
     v1::TrendComparison* out = response->add_comparisons();
-    FillSeriesKey(which, out->mutable_key());
+    which.FillKey(out->mutable_key());
     RW_ASSIGN_OR_RETURN(*out->mutable_a(), SumSpan(*view, which, ToMs(request.a_from()), ToMs(request.a_to()), now));
     RW_ASSIGN_OR_RETURN(*out->mutable_b(), SumSpan(*view, which, ToMs(request.b_from()), ToMs(request.b_to()), now));
     if (out->a().articles() > 0)

@@ -29,6 +29,8 @@ class GetTrendsRequest;
 class GetTrendsResponse;
 class ListAlertsRequest;
 class ListAlertsResponse;
+class ListQueriesRequest;
+class ListQueriesResponse;
 class ListStoriesRequest;
 class ListStoriesResponse;
 class Story;
@@ -76,6 +78,10 @@ class Query {
   // the last.
   using VisitArticle = std::function<void(const ArticleRow& row, const v1::TaggedArticle& article)>;
   base::Result<uint64_t> LatestArticles(const v1::ArticleFilter& filter, uint32_t page_size, uint64_t before, const VisitArticle& visit) const;
+
+  base::Status ListQueries(const v1::ListQueriesRequest& request, v1::ListQueriesResponse* response) const;
+  // The filter made ready, by the saved queries in force.
+  base::Result<CompiledFilter> Compile(const v1::ArticleFilter& filter) const;
 
   // Where a watch starts: "" now, "0" the oldest kept, else just after that token.
   base::Result<uint64_t> ArticleCursor(const std::string& resume_token) const;

@@ -147,7 +147,7 @@ base::Status Query::FillStory(const View& view, const std::string& id, bool memb
 }
 
 base::Status Query::ListStories(const v1::ListStoriesRequest& request, v1::ListStoriesResponse* response) const {
-  RW_ASSIGN_OR_RETURN(const CompiledFilter filter, CompiledFilter::Make(request.filter()));
+  RW_ASSIGN_OR_RETURN(const CompiledFilter filter, Compile(request.filter()));
   RW_ASSIGN_OR_RETURN(const size_t page_size, PageSize(request.page_size()));
   RW_ASSIGN_OR_RETURN(std::string end, FromHex(request.page_token()));
   if (end.empty() && filter.to) end = StoryTimeKey(*filter.to, "");
@@ -241,7 +241,7 @@ base::Status Query::WhereIs(const v1::WhereIsRequest& request, v1::WhereIsRespon
 
 base::Result<uint64_t> Query::LatestArticles(const v1::ArticleFilter& wanted, uint32_t page_size, uint64_t before,
                                              const VisitArticle& visit) const {
-  RW_ASSIGN_OR_RETURN(const CompiledFilter filter, CompiledFilter::Make(wanted));
+  RW_ASSIGN_OR_RETURN(const CompiledFilter filter, Compile(wanted));
   RW_ASSIGN_OR_RETURN(const size_t limit, PageSize(page_size));
   base::Status failure;
   size_t found = 0, looked = 0;
@@ -263,6 +263,22 @@ base::Result<uint64_t> Query::LatestArticles(const v1::ArticleFilter& wanted, ui
   RW_RETURN_IF_ERROR(view->Scan(Table::kFeed, "", before == 0 ? "" : SequenceKey(before), true, look));
   RW_RETURN_IF_ERROR(failure);
   return next;
+}
+
+base::Status Query::ListQueries(const v1::ListQueriesRequest&, v1::ListQueriesResponse* response) const {
+  RW_ASSIGN_OR_RETURN(const std::vector<SavedQuery> queries, ReadQueries(engine_));
+  for (const SavedQuery& query : queries) {
+    v1::SavedQuery* out = response->add_queries();
+    out->set_name(query.name);
+    out->set_expression(query.expression);
+    if (query.since_ms > 0) SetMs(out->mutable_counted_since(), query.since_ms);
+  }
+  return {};
+}
+
+base::Result<CompiledFilter> Query::Compile(const v1::ArticleFilter& filter) const {
+  RW_ASSIGN_OR_RETURN(const std::vector<SavedQuery> queries, ReadQueries(engine_));
+  return CompiledFilter::Make(filter, queries);
 }
 
 base::Result<uint64_t> Query::ArticleCursor(const std::string& resume_token) const {

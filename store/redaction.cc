@@ -70,7 +70,7 @@ base::Result<std::string> TakeDown(const View& view, base::Sink& sink, const std
   return records[0].key;
 }
 
-base::Status KeepLabels(const View& view, base::Sink& sink, const std::vector<base::Record>& records) {
+base::Status KeepLabels(const View& view, base::Sink& sink, const std::vector<base::Record>& records, const CompleteValue& complete) {
   const auto waiting = std::make_shared<Waiting>();
   for (const base::Record& withdrawal : records) {
     if (withdrawal.FindHeader("withdrawn") == nullptr) continue;
@@ -79,7 +79,7 @@ base::Status KeepLabels(const View& view, base::Sink& sink, const std::vector<ba
       RW_ASSIGN_OR_RETURN(detail, view.Get(Table::kDetail, IdBytes(*id)));
     }
     for (const base::Record& record : records)  // perhaps it is counted in this very batch
-      if (!detail && record.key == withdrawal.key && record.FindHeader("withdrawn") == nullptr) detail = record.value;
+      if (!detail && record.key == withdrawal.key && record.FindHeader("withdrawn") == nullptr) detail = complete(record);
     if (!detail) continue;  // the store has never seen it: there are no labels
     const auto redactions = RedactionRecords(*detail);
     if (!redactions.ok()) continue;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,7 +28,9 @@ base::Result<std::string> TakeDown(const View& view, base::Sink& sink, const std
 // The tagger hands on a withdrawn article without labels (header "withdrawn"), which would replace the labelled record in
 // the archive. Sends the redaction of each such article of `records` behind it and waits, so that the archive keeps its
 // labels; call it before the batch is committed. The store's thread. UNAVAILABLE: do the batch again.
-base::Status KeepLabels(const View& view, base::Sink& sink, const std::vector<base::Record>& records);
+// `complete`: the value of a record of this batch as the store would keep it.
+using CompleteValue = std::function<std::string(const base::Record&)>;
+base::Status KeepLabels(const View& view, base::Sink& sink, const std::vector<base::Record>& records, const CompleteValue& complete);
 
 // Redacts what is older than `text_days`, once over all articles each day of the stream, a piece at each call. The store's
 // thread.

@@ -13,6 +13,7 @@
 #include "store/alert/alert_json.h"
 #include "store/alert/rule_config.h"
 #include "store/http_params.h"
+#include "store/saved_query/saved_queries.h"
 #include "store/store_series_view.h"
 
 namespace racewatch::store {
@@ -50,8 +51,11 @@ base::Result<std::string> Try(const Engine* engine, const std::string& body, bas
 }  // namespace
 
 base::Result<std::vector<v1::Alert>> TryRule(const View& view, const v1::RuleConfig& rule, base::UnixMs from, base::UnixMs to) {
+  RW_ASSIGN_OR_RETURN(const std::vector<SavedQuery> queries, ReadQueries(view));
+  std::vector<std::string> names;
+  for (const SavedQuery& query : queries) names.push_back(query.name);
   base::Problems problems;
-  ValidateRules("rule", {rule}, &problems);
+  ValidateRules("rule", {rule}, names, &problems);
   RW_RETURN_IF_ERROR(problems.ToStatus("rule"));
   if (to <= from) return base::InvalidArgument("from, to: the span is empty");
   if (to - from > kTrialDaysMax * kDayMs) return base::InvalidArgument("from, to: more than 31 days");

@@ -9,7 +9,7 @@ namespace racewatch::store {
 namespace {
 
 constexpr std::string_view kKept =
-    "; kept are: theme; target+position; theme+target+position; lean; each optionally with language or publisher_group";
+    "; kept are: theme; target+position; theme+target+position; lean; query; each optionally with language or publisher_group";
 
 base::Status Unknown(std::string_view what, std::string_view value) {
   // A hostile label may be long or binary: show its beginning only.
@@ -94,6 +94,8 @@ base::Result<SeriesSlice> ParseSeriesKey(const v1::SeriesKey& key) {
   if (target.has_value() != position.has_value())
     return base::InvalidArgument("target and position go together" + std::string(kKept));
   if (lean && (theme || target)) return base::InvalidArgument("lean is not kept by theme or target" + std::string(kKept));
+  if (!key.query().empty() && (theme || target || lean))
+    return base::InvalidArgument("query is not kept by label: put the label into its expression" + std::string(kKept));
   if (theme && target) out.series = ThemeStanceSeries(*theme, *target, *position);
   else if (theme) out.series = ThemeSeries(*theme);
   else if (target) out.series = StanceSeries(*target, *position);
@@ -123,7 +125,7 @@ void FillSeriesKey(SeriesSlice which, v1::SeriesKey* key) {
     key->set_target(std::string(base::kTargets[rest / kPositionCount]));
     key->set_position(std::string(base::kPositions[rest % kPositionCount]));
   }
-  if (s >= kLeanSeries) key->set_lean(std::string(base::kLeans[s - kLeanSeries]));
+  if (s >= kLeanSeries && s < kSeriesCount) key->set_lean(std::string(base::kLeans[s - kLeanSeries]));
   if (which.slice >= kGroupSlice && which.slice < kSlotSlice)
     key->set_publisher_group(std::string(base::kPublisherGroups[which.slice - kGroupSlice]));
   else if (which.slice >= kLanguageSlice && which.slice < kGroupSlice)
@@ -134,6 +136,7 @@ std::string SeriesName(SeriesId series) {
   if (series == kAnySeries) return "any";
   if (series == kRelevantSeries) return "relevant";
   if (series == kIrrelevantSeries) return "irrelevant";
+  if (IsQuerySeries(series)) return "query#" + std::to_string(series - kSeriesCount);
   v1::SeriesKey key;
   FillSeriesKey({series, kAllSlice}, &key);
   std::string out;

@@ -1,5 +1,5 @@
 // The closed set of series that the store counts, as small numbers: every theme, target × position,
-// theme × target × position and lean, plus all, relevant and irrelevant articles. The other side of the
+// theme × target × position and lean, plus all, relevant and irrelevant articles, plus saved queries. The other side of the
 // table are the slices (all, eleven languages, four publisher groups). Pure functions and plain values;
 // names come from base/taxonomy.h, so a label outside the taxonomy has no number.
 #pragma once
@@ -38,6 +38,13 @@ inline constexpr SeriesId kThemeStanceSeries = kStanceSeries + kStanceCount;
 inline constexpr SeriesId kLeanSeries = kThemeStanceSeries + kThemeCount * kStanceCount;
 inline constexpr SeriesId kSeriesCount = kLeanSeries + kLeanCount;
 
+// Saved queries have series behind those of the labels (store/saved_query/saved_queries.h).
+using QuerySlot = uint16_t;
+inline constexpr QuerySlot kQuerySlots = 1000;
+inline constexpr SeriesId kSeriesMax = kSeriesCount + kQuerySlots;
+constexpr SeriesId QuerySeries(QuerySlot slot) { return static_cast<SeriesId>(kSeriesCount + slot); }
+constexpr bool IsQuerySeries(SeriesId series) { return series >= kSeriesCount; }
+
 constexpr SeriesId ThemeSeries(size_t theme) { return static_cast<SeriesId>(kThemeSeries + theme); }
 constexpr SeriesId StanceSeries(size_t target, size_t position) {
   return static_cast<SeriesId>(kStanceSeries + target * kPositionCount + position);
@@ -70,7 +77,7 @@ base::Result<Labels> LabelsFromTags(const v1::Tags& tags);
 // Every series the labels belong to, ascending; kAnySeries first. Replaces what `out` held.
 void SeriesOf(const Labels& labels, std::vector<SeriesId>* out);
 
-// True when an article with these labels counts in `series`.
+// True when an article with these labels counts in `series`, which is none of a saved query.
 bool Matches(const Labels& labels, SeriesId series);
 
 // A series in one slice, as named by a caller. An empty key is every relevant article.
@@ -78,13 +85,14 @@ struct SeriesSlice {
   SeriesId series = kRelevantSeries;
   Slice slice = kAllSlice;
 };
-// INVALID_ARGUMENT for an unknown label, or a combination that is not kept (with the list of those that are).
+// INVALID_ARGUMENT for an unknown label, or a combination that is not kept (with the list of those that are). A key of a
+// saved query is answered with its slice alone: the caller knows the number.
 base::Result<SeriesSlice> ParseSeriesKey(const v1::SeriesKey& key);
 
 // The names of a series and slice; inverse of ParseSeriesKey for what it accepts.
 void FillSeriesKey(SeriesSlice which, v1::SeriesKey* key);
 
-// `theme=markets`, `theme=markets,target=x,position=y`, `lean=us`, `relevant`, …
+// `theme=markets`, `theme=markets,target=x,position=y`, `lean=us`, `relevant`, `query#3`, …
 std::string SeriesName(SeriesId series);
 
 // Every theme, then every target × position, then every lean: what an unspecific question means.

@@ -1,10 +1,12 @@
 #include "store/store_config.h"
 
+#include <string>
 #include <vector>
 
 #include "base/config.h"
 #include "racewatch/v1/config.pb.h"
 #include "store/alert/rule_config.h"
+#include "store/saved_query/saved_queries.h"
 #include "store/webhook/subscriber_config.h"
 
 namespace racewatch::store {
@@ -57,7 +59,10 @@ void ValidateStoreConfig(const v1::StoreConfig& given, base::Problems* problems)
   base::CheckRange("memtable_bytes", static_cast<double>(config.memtable_bytes()), 1 << 20, 16e9, problems);
   base::CheckRange("cache_bytes", static_cast<double>(config.cache_bytes()), 1 << 20, 64e9, problems);
   if (config.has_postgresql()) ValidatePostgreSql(config.postgresql(), problems);
-  ValidateRules("rules", {config.rules().begin(), config.rules().end()}, problems);
+  ValidateQueries(config, problems);
+  std::vector<std::string> queries;
+  for (const auto& query : config.queries()) queries.push_back(query.name());
+  ValidateRules("rules", {config.rules().begin(), config.rules().end()}, queries, problems);
   ValidateSubscribers(config, problems);
 }
 

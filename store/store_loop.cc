@@ -39,6 +39,7 @@ constexpr milliseconds kFlushWait{1000};
 constexpr milliseconds kWebhookWait{10};
 constexpr milliseconds kLookEvery{100};
 constexpr int64_t kSilentMs = 10'000;
+constexpr int kRegisterTries = 20;
 
 // Of this process life, for the lease.
 std::string UniqueName() {
@@ -51,7 +52,7 @@ std::string UniqueName() {
 struct StoreLoop::Impl {
   Impl(const v1::StoreConfig& c, Engine& e, base::Source& s, base::Sink& k, base::Clock& t, prometheus::Registry& registry,
        base::Log& l, Changes& ch)
-      : batch_records_max(c.batch_records_max()),
+      : at_start(c), batch_records_max(c.batch_records_max()),
         retention{.late_days_max = c.late_days_max(), .hour_windows_days = c.hour_windows_days()},
         engine(e), source(s), sink(k), clock(t), log(l), changes(ch),
         applier(e, {.late_days_max = c.late_days_max()}),
@@ -68,6 +69,7 @@ struct StoreLoop::Impl {
     webhooks.Configure({c.subscribers().begin(), c.subscribers().end()}, {c.silences().begin(), c.silences().end()});
   }
 
+  const v1::StoreConfig at_start;
   const size_t batch_records_max;
   const RetentionOptions retention;
   Engine& engine;
@@ -125,6 +127,7 @@ struct StoreLoop::Impl {
   base::Result<bool> RunOutbox();
   base::Result<bool> RunWebhooks(milliseconds wait);
   base::Status TakeReload();
+  base::Status TakeQueries(const v1::StoreConfig& config);
   base::Result<bool> RunRetention();
   struct Lead {
     bool steps_left = false;
@@ -222,7 +225,7 @@ base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records
   Batch batch;
   RW_ASSIGN_OR_RETURN(const Applied applied, applier.Apply(records, clock.NowMs(), &batch));
   RW_RETURN_IF_ERROR(SendDeadLetters(records, applied.dead_letters));
-  RW_RETURN_IF_ERROR(KeepLabels(engine, sink, records));
+  RW_RETURN_IF_ERROR(KeepLabels(engine, sink, records, [this](const base::Record& record) { return applier.CompleteValue(record); }));
   std::map<base::TopicPartition, int64_t> next;
   for (const base::Record& record : records) {
     int64_t& offset = next[{record.topic, record.partition}];
@@ -335,6 +338,15 @@ base::Result<bool> StoreLoop::Impl::RunWebhooks(milliseconds wait) {
   return webhooks.busy();
 }
 
+// Registers the saved queries and counts by them from the next batch on.
+base::Status StoreLoop::Impl::TakeQueries(const v1::StoreConfig& config) {
+  auto queries = RegisterQueries(engine, config);
+  for (int i = 0; i < kRegisterTries && queries.status().code() == base::Code::kAborted; ++i) queries = RegisterQueries(engine, config);
+  if (!queries.ok()) return queries.status();
+  applier.SetQueries(*queries);
+  return {};
+}
+
 base::Status StoreLoop::Impl::TakeReload() {
   std::optional<v1::StoreConfig> config;
   {
@@ -342,9 +354,15 @@ base::Status StoreLoop::Impl::TakeReload() {
     config.swap(reload);
   }
   if (!config) return {};
+  if (const base::Status status = TakeQueries(*config); !status.ok()) {
+    log.RateLimited(base::LogLevel::kError, "queries_not_reloaded", {{"why", status.message()}});
+    const std::scoped_lock lock(mutex);
+    if (status.retryable() && !reload) reload = std::move(config);  // the database is away: the whole of it with the next round
+    return {};
+  }
   alerts.SetRules({config->rules().begin(), config->rules().end()});
   webhooks.Configure({config->subscribers().begin(), config->subscribers().end()}, {config->silences().begin(), config->silences().end()});
-  log.Info("rules_reloaded", {{"rules", config->rules_size()}, {"subscribers", config->subscribers_size()}, {"silences", config->silences_size()}});
+  log.Info("rules_reloaded", {{"rules", config->rules_size()}, {"queries", config->queries_size()}, {"subscribers", config->subscribers_size()}, {"silences", config->silences_size()}});
   if (!leading) return {};
   const base::Status status = webhooks.Restore();
   return status.ok() ? status : LeadFailed(status);
@@ -479,6 +497,7 @@ StoreLoop::~StoreLoop() = default;
 
 base::Status StoreLoop::Restore() {
   Impl& impl = *impl_;
+  RW_RETURN_IF_ERROR(impl.TakeQueries(impl.at_start));
   RW_RETURN_IF_ERROR(impl.applier.Reload());
   if (impl.engine.shared()) {
     impl.keeper = std::make_unique<LeaderKeeper>(impl.engine, UniqueName(), impl.lease, impl.log);

@@ -48,7 +48,7 @@ class StoreLoop {
   // Loads what former lives left. Before the first Round.
   base::Status Restore();
 
-  // Takes over rules, subscribers and silences of a valid, complete configuration with the next Round. Any thread.
+  // Takes over queries, rules, subscribers and silences of a valid, complete configuration with the next Round. Any thread.
   void Reload(const v1::StoreConfig& config);
 
   struct Progress {

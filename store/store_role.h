@@ -62,7 +62,7 @@ class StoreRole final : public base::Component, public base::AssignmentListener 
   void SetSource(base::Source& source);
   // Called at most once, from the role's thread, when it cannot go on. Set before Start.
   void OnFatal(std::function<void(base::Status)> on_fatal);
-  // Takes over rules, subscribers and silences of a valid configuration; the rest stays as it was at start. Any thread.
+  // Takes over queries, rules, subscribers and silences of a valid configuration; the rest stays as it was at start. Any thread.
   void Reload(const v1::StoreConfig& config);
   // For the process's gRPC server, under kStoreServiceName.
   grpc::Service& service();

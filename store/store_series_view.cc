@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <unordered_set>
+#include <utility>
 
 #include "racewatch/v1/alert.pb.h"
 #include "racewatch/v1/store_service.pb.h"
@@ -17,6 +18,11 @@ namespace {
 constexpr size_t kReadChunk = 1000;
 constexpr size_t kSnippetBytesMax = 240;
 
+bool Counts(const Labels& labels, const std::vector<QuerySlot>& queries, SeriesId series) {
+  if (!IsQuerySeries(series)) return Matches(labels, series);
+  return std::binary_search(queries.begin(), queries.end(), series - kSeriesCount);
+}
+
 }  // namespace
 
 std::string Snippet(const v1::Article& article) {
@@ -25,16 +31,6 @@ std::string Snippet(const v1::Article& article) {
   size_t end = kSnippetBytesMax;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return text.substr(0, end) + "…";
-}
-
-SeriesId SeriesOfWatched(const WatchedSeries& series) {
-  v1::SeriesKey key;
-  key.set_theme(series.theme);
-  key.set_target(series.target);
-  key.set_position(series.position);
-  key.set_lean(series.lean);
-  const auto parsed = ParseSeriesKey(key);
-  return parsed.ok() ? parsed->series : kSeriesCount;
 }
 
 std::vector<std::string> LabelNames(const Labels& labels) {
@@ -46,6 +42,31 @@ std::vector<std::string> LabelNames(const Labels& labels) {
       out.push_back("stance:" + std::string(base::kTargets[i]) + ":" + std::string(base::kPositions[labels.positions[i] - 1]));
   if (labels.lean != 0) out.push_back("lean:" + std::string(base::kLeans[labels.lean - 1]));
   return out;
+}
+
+// The queries in force; none when they cannot be read, which status() remembers.
+const std::vector<SavedQuery>& StoreSeriesView::Queries() const {
+  if (!queries_) {
+    auto read = ReadQueries(view_);
+    if (!read.ok()) status_ = read.status();
+    queries_ = read.ok() ? std::move(read).value() : std::vector<SavedQuery>();
+  }
+  return *queries_;
+}
+
+// kSeriesMax: a series that is not kept.
+SeriesId StoreSeriesView::Find(const WatchedSeries& series) const {
+  if (!series.query.empty()) {
+    const SavedQuery* query = FindQuery(Queries(), series.query);
+    return query ? QuerySeries(query->slot) : kSeriesMax;
+  }
+  v1::SeriesKey key;
+  key.set_theme(series.theme);
+  key.set_target(series.target);
+  key.set_position(series.position);
+  key.set_lean(series.lean);
+  const auto parsed = ParseSeriesKey(key);
+  return parsed.ok() ? parsed->series : kSeriesMax;
 }
 
 base::Status StoreSeriesView::ReadWindow(base::UnixMs from, base::UnixMs to, std::vector<Entry>* out) const {
@@ -65,9 +86,10 @@ base::Status StoreSeriesView::ReadWindow(base::UnixMs from, base::UnixMs to, std
       if (!rows[i]) continue;
       RW_ASSIGN_OR_RETURN(const ArticleRow row, ArticleRow::Decode(*rows[i]));
       const EventTime& event = row.counted.event;
-      if (!row.counted.live || event.day_only || event.ms < from || event.ms >= to || !row.counted.labels.relevant) continue;
+      if (!row.counted.live || event.day_only || event.ms < from || event.ms >= to) continue;
+      if (!row.counted.labels.relevant && row.counted.queries.empty()) continue;
       out->push_back({std::string(keys[i]), event.ms, row.story.empty() ? std::string(keys[i]) : row.story,
-                      row.counted.family, row.counted.labels});
+                      row.counted.family, row.counted.labels, row.counted.queries});
     }
   }
   // Newest first; the id breaks ties, so a repeat of the step gives the same evidence.
@@ -85,13 +107,13 @@ const std::vector<StoreSeriesView::Entry>& StoreSeriesView::Window(base::UnixMs 
 }
 
 WindowCounts StoreSeriesView::Count(const WatchedSeries& series, base::UnixMs from, base::UnixMs to) const {
-  const SeriesId id = SeriesOfWatched(series);
+  const SeriesId id = Find(series);
   WindowCounts out;
-  if (id == kSeriesCount) return out;
+  if (id == kSeriesMax) return out;
   std::unordered_set<std::string_view> stories;
   std::unordered_set<uint64_t> families;
   for (const Entry& entry : Window(from, to)) {
-    if (!Matches(entry.labels, id)) continue;
+    if (!Counts(entry.labels, entry.queries, id)) continue;
     ++out.articles;
     stories.insert(entry.story);
     families.insert(entry.family);
@@ -104,12 +126,13 @@ WindowCounts StoreSeriesView::Count(const WatchedSeries& series, base::UnixMs fr
 std::vector<HourCounts> StoreSeriesView::Hours(const WatchedSeries& series, base::UnixMs from, base::UnixMs to) const {
   const auto first = static_cast<uint32_t>(from / kMsPerHour), last = static_cast<uint32_t>(to / kMsPerHour);
   std::vector<HourCounts> out(last - first);
-  const SeriesId id = SeriesOfWatched(series);
+  const SeriesId id = Find(series);
   const auto [at, is_new] = hours_.try_emplace({first, last});
   if (is_new) {
     // One reading of the rows serves every series that a rule may watch.
     std::vector<SeriesId> watchable = DefaultSeries();
     watchable.push_back(kRelevantSeries);
+    for (const SavedQuery& query : Queries()) watchable.push_back(QuerySeries(query.slot));
     auto points = ReadPoints(view_, WindowKind::kHour, kAllSlice, watchable, first, last, now_);
     if (!points.ok()) {
       status_ = points.status();
@@ -117,6 +140,10 @@ std::vector<HourCounts> StoreSeriesView::Hours(const WatchedSeries& series, base
     }
     for (size_t i = 0; i < watchable.size(); ++i)
       for (const Point& point : (*points)[i]) at->second[watchable[i]].push_back({point.articles, point.stories, point.coverage});
+    // Before a query was there it counted nothing, which says nothing about its level.
+    for (const SavedQuery& query : Queries())
+      for (uint32_t hour = first; hour < last && hour * kMsPerHour < query.since_ms; ++hour)
+        at->second[QuerySeries(query.slot)][hour - first].coverage = 0;
   }
   const auto found = at->second.find(id);
   return found == at->second.end() ? out : found->second;
@@ -140,12 +167,12 @@ double StoreSeriesView::Coverage(base::UnixMs from, base::UnixMs to) const {
 
 std::vector<v1::AlertEvidence> StoreSeriesView::Evidence(const WatchedSeries& series, base::UnixMs from,
                                                          base::UnixMs to, size_t limit) const {
-  const SeriesId id = SeriesOfWatched(series);
+  const SeriesId id = Find(series);
   std::vector<const Entry*> chosen, repeats;
   std::set<std::string_view> stories;
-  if (id != kSeriesCount)
+  if (id != kSeriesMax)
     for (const Entry& entry : Window(from, to)) {
-      if (!Matches(entry.labels, id)) continue;
+      if (!Counts(entry.labels, entry.queries, id)) continue;
       (stories.insert(entry.story).second ? chosen : repeats).push_back(&entry);
       if (chosen.size() >= limit) break;
     }

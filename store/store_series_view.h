@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "store/alert/series_view.h"
 #include "store/article_row.h"
 #include "store/engine.h"
+#include "store/saved_query/saved_queries.h"
 
 namespace racewatch::v1 {
 class Article;
@@ -41,7 +43,10 @@ class StoreSeriesView final : public SeriesView {
     std::string story;
     uint64_t family;
     Labels labels;
+    std::vector<QuerySlot> queries;
   };
+  SeriesId Find(const WatchedSeries& series) const;
+  const std::vector<SavedQuery>& Queries() const;
   const std::vector<Entry>& Window(base::UnixMs from, base::UnixMs to) const;
   base::Status ReadWindow(base::UnixMs from, base::UnixMs to, std::vector<Entry>* out) const;
 
@@ -49,11 +54,9 @@ class StoreSeriesView final : public SeriesView {
   const base::UnixMs now_;
   mutable std::map<std::pair<base::UnixMs, base::UnixMs>, std::vector<Entry>> windows_;
   mutable std::map<std::pair<uint32_t, uint32_t>, std::map<SeriesId, std::vector<HourCounts>>> hours_;
+  mutable std::optional<std::vector<SavedQuery>> queries_;
   mutable base::Status status_;
 };
-
-// The number of a watched series; kSeriesCount when it is not kept.
-SeriesId SeriesOfWatched(const WatchedSeries& series);
 
 // The beginning of its text, or its title; at most 240 bytes and an ellipsis.
 std::string Snippet(const v1::Article& article);

@@ -252,6 +252,9 @@ struct StoreServer::Impl final : Base {
   grpc::ServerUnaryReactor* ListAlerts(grpc::CallbackServerContext* c, const v1::ListAlertsRequest* in, v1::ListAlertsResponse* out) override {
     return Unary(c, in, out, &Query::ListAlerts);
   }
+  grpc::ServerUnaryReactor* ListQueries(grpc::CallbackServerContext* c, const v1::ListQueriesRequest* in, v1::ListQueriesResponse* out) override {
+    return Unary(c, in, out, &Query::ListQueries);
+  }
   grpc::ServerUnaryReactor* WhereIs(grpc::CallbackServerContext* c, const v1::WhereIsRequest* in, v1::WhereIsResponse* out) override {
     return Unary(c, in, out, &Query::WhereIs);
   }
@@ -272,7 +275,7 @@ struct StoreServer::Impl final : Base {
       const Query* q = query;
       if (q == nullptr) return base::Unavailable("the store is starting");
       if (!state->begun) {
-        RW_ASSIGN_OR_RETURN(state->filter, CompiledFilter::Make(state->request.filter()));
+        RW_ASSIGN_OR_RETURN(state->filter, q->Compile(state->request.filter()));
         RW_ASSIGN_OR_RETURN(state->cursor, q->ArticleCursor(state->request.resume_token()));
         state->begun = true;
       }

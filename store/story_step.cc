@@ -33,10 +33,11 @@ Contribution AsStory(Contribution what) {
 }  // namespace
 
 std::string StoryRow::Encode() const {
-  std::string out(1, 1);
+  std::string out(1, 2);  // 1: without queries
   out += IdBytes(lead);
   AppendContribution(&out, counted);
   AppendVarint(&out, articles);
+  AppendQueries(&out, counted.queries);
   return out;
 }
 
@@ -47,7 +48,8 @@ base::Result<StoryRow> StoryRow::Decode(std::string_view bytes) {
   const auto lead = IdFromBytes(in.Bytes(row.lead.size()));
   row.counted = ReadContribution(&in);
   row.articles = static_cast<uint32_t>(in.Varint());
-  if (!in.ok() || !in.done() || version != 1 || !lead) return base::DataLoss("story row: damaged");
+  if (version != 1) row.counted.queries = ReadQuerySlots(&in);
+  if (!in.ok() || !in.done() || version < 1 || version > 2 || !lead) return base::DataLoss("story row: damaged");
   row.lead = *lead;
   return row;
 }

@@ -9,6 +9,7 @@
 
 #include "racewatch/v1/store_service.pb.h"
 #include "store/alert/burst.h"
+#include "store/saved_query/saved_queries.h"
 #include "store/trends.h"
 
 namespace racewatch::store {
@@ -82,6 +83,31 @@ base::Status AddStories(const View& view, Families* families) {
   RW_ASSIGN_OR_RETURN(const WindowRow row, ReadRow(view, WindowKind::kAll, kAllSlice, 0));
   for (size_t t = 0; t < kThemeCount; ++t)
     Families::Put(&out, {{"theme", std::string(base::kThemes[t])}}, row.Get(ThemeSeries(t), Measure::kStories));
+  return {};
+}
+
+base::Status AddQueries(const View& view, base::UnixMs now, Families* families) {
+  RW_ASSIGN_OR_RETURN(const std::vector<SavedQuery> queries, ReadQueries(view));
+  RW_ASSIGN_OR_RETURN(const WindowRow first, ReadRow(view, WindowKind::kFirst, kAllSlice, 0));
+  RW_ASSIGN_OR_RETURN(const WindowRow all, ReadRow(view, WindowKind::kAll, kAllSlice, 0));
+  MetricFamily total{"racewatch_query_articles_total", "First taggings on the live lane that met a saved query.", MetricType::Counter, {}};
+  MetricFamily articles{"racewatch_query_articles", "All that counts now of a saved query.", MetricType::Gauge, {}};
+  MetricFamily stories{"racewatch_query_stories", "Stories whose earliest copy met a saved query.", MetricType::Gauge, {}};
+  MetricFamily trailing{"racewatch_query_trend_articles", "Articles of the trailing window that met a saved query.", MetricType::Gauge, {}};
+  for (const SavedQuery& query : queries) {
+    const SeriesId series = QuerySeries(query.slot);
+    Families::Put(&total, {{"query", query.name}}, first.Get(series, Measure::kArticles));
+    Families::Put(&articles, {{"query", query.name}}, all.Get(series, Measure::kArticles));
+    Families::Put(&stories, {{"query", query.name}}, all.Get(series, Measure::kStories));
+  }
+  for (const auto& [window, name] : {std::pair(Trailing::kHour, "1h"), {Trailing::kDay, "24h"}, {Trailing::kWeek, "7d"}}) {
+    if (queries.empty()) break;
+    RW_ASSIGN_OR_RETURN(const auto counts, ReadTrailing(view, window, now));
+    for (const SavedQuery& query : queries)
+      Families::Put(&trailing, {{"query", query.name}, {"window", name}}, static_cast<double>(counts[QuerySeries(query.slot)]));
+  }
+  for (MetricFamily* family : {&total, &articles, &stories, &trailing})
+    families->Add(family->name, family->help, family->type).metric = std::move(family->metric);
   return {};
 }
 
@@ -168,6 +194,7 @@ std::vector<MetricFamily> TrendCollectable::Collect() const {
   base::Status status = AddTotals(*view, WindowKind::kFirst, &families);
   if (status.ok()) status = AddTotals(*view, WindowKind::kAll, &families);
   if (status.ok()) status = AddStories(*view, &families);
+  if (status.ok()) status = AddQueries(*view, now, &families);
   if (status.ok()) status = AddTrailing(*view, now, &families);
   if (status.ok()) status = AddBurstScores(*view, now, &families);
   if (status.ok()) status = AddCoverage(*view, now, &families);

@@ -117,14 +117,14 @@ base::Result<std::vector<std::vector<Point>>> ReadPoints(const View& view, Windo
   for (uint32_t window = from; window < to; ++window) {
     const auto at = rows.find(window);
     const WindowRow& row = at == rows.end() ? kEmpty : at->second;
-    const uint32_t relevant = row.Get(kRelevantSeries, Measure::kArticles);
+    const uint32_t relevant = row.Get(kRelevantSeries, Measure::kArticles), any = row.Get(kAnySeries, Measure::kArticles);
     for (size_t i = 0; i < series.size(); ++i) {
       Point point;
       point.window = window;
       point.articles = row.Get(series[i], Measure::kArticles);
       point.stories = row.Get(series[i], Measure::kStories);
       point.publishers = row.Get(series[i], Measure::kPublishers);
-      point.share = WilsonShare(point.articles, relevant);
+      point.share = WilsonShare(point.articles, IsQuerySeries(series[i]) ? any : relevant);
       point.coverage = coverage.empty() ? 1 : coverage[window - from].ratio;
       out[i].push_back(point);
     }
@@ -139,9 +139,9 @@ base::Result<WindowRow> ReadRow(const View& view, WindowKind kind, Slice slice, 
 }
 
 base::Result<std::vector<uint64_t>> ReadTrailing(const View& view, Trailing window, base::UnixMs now) {
-  std::vector<uint64_t> out(kSeriesCount);
+  std::vector<uint64_t> out(kSeriesMax);
   const auto add = [&out](const WindowRow& row) {
-    for (SeriesId s = 0; s < kSeriesCount; ++s) out[s] += row.Get(s, Measure::kArticles);
+    for (SeriesId s = 0; s < kSeriesMax; ++s) out[s] += row.Get(s, Measure::kArticles);
   };
   if (window == Trailing::kHour) {
     constexpr base::UnixMs kSlot = kMsPerHour / 6;

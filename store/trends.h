@@ -40,7 +40,7 @@ struct Point {
   uint32_t articles = 0;
   uint32_t stories = 0;
   uint32_t publishers = 0;
-  Share share;  // of the relevant articles in the same slice
+  Share share;  // of the relevant articles in the same slice; of a saved query: of all articles
   double coverage = 0;
 };
 

@@ -93,6 +93,7 @@ v1::Alert AlertEngine::Impl::Describe(const std::string& rule, const std::string
   alert.mutable_series()->set_target(series.target);
   alert.mutable_series()->set_position(series.position);
   alert.mutable_series()->set_lean(series.lean);
+  alert.mutable_series()->set_query(series.query);
   alert.set_window(WindowText(static_cast<uint32_t>((window.to - window.from) / 1000)));
   alert.set_observed(judgement.observed);
   alert.set_expected(judgement.expected);

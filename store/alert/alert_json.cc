@@ -39,6 +39,7 @@ Json SeriesJson(const v1::AlertSeries& series) {
   add("position", series.position());
   add("lean", series.lean());
   add("language", series.language());
+  add("query", series.query());
   return json;
 }
 

@@ -23,12 +23,15 @@ void CheckUnused(const std::string& field, const std::string& value, const std::
   if (!value.empty()) problems->Add(field, "does not belong to dimension " + dimension);
 }
 
-void CheckSeries(const std::string& at, const v1::RuleSeries& series, base::Problems* problems) {
+void CheckSeries(const std::string& at, const v1::RuleSeries& series, const std::vector<std::string>& queries, base::Problems* problems) {
   const std::string& dimension = series.dimension();
-  if (dimension != "theme" && dimension != "stance" && dimension != "lean") {
-    problems->Add(at + ".dimension", dimension.empty() ? "missing; theme, stance or lean"
-                                                       : "unknown dimension '" + dimension + "'; theme, stance or lean");
+  if (dimension != "theme" && dimension != "stance" && dimension != "lean" && dimension != "query") {
+    problems->Add(at + ".dimension", dimension.empty() ? "missing; theme, stance, lean or query"
+                                                       : "unknown dimension '" + dimension + "'; theme, stance, lean or query");
   } else {
+    if (dimension != "query") CheckUnused(at + ".query", series.query(), dimension, problems);
+    else if (std::find(queries.begin(), queries.end(), series.query()) == queries.end())
+      problems->Add(at + ".query", series.query().empty() ? "missing; the name of a saved query" : "no query is named '" + series.query() + "'");
     if (dimension != "theme") CheckUnused(at + ".theme", series.theme(), dimension, problems);
     if (dimension != "stance") CheckUnused(at + ".target", series.target(), dimension, problems);
     if (dimension != "stance") CheckUnused(at + ".position", series.position(), dimension, problems);
@@ -99,6 +102,8 @@ void CheckStanceFlip(const std::string& at, const v1::StanceFlipRule& rule, base
 
 // The kind of the rule and what only some kinds ask of the series.
 void CheckKind(const std::string& at, const v1::RuleConfig& rule, base::Problems* problems) {
+  if (rule.series().dimension() == "query" && rule.has_share_shift())
+    problems->Add(at + ".series.dimension", "a share shift watches theme, stance or lean: a query is a share of no whole of its own");
   switch (rule.kind_case()) {
     case v1::RuleConfig::kThreshold: return CheckThreshold(at + ".threshold", rule.threshold(), problems);
     case v1::RuleConfig::kBurst: return CheckBurst(at + ".burst", rule.burst(), problems);
@@ -192,14 +197,15 @@ std::vector<std::string> Chosen(const std::string& one, const std::array<std::st
 
 }  // namespace
 
-void ValidateRules(std::string_view field, const std::vector<v1::RuleConfig>& rules, base::Problems* problems) {
+void ValidateRules(std::string_view field, const std::vector<v1::RuleConfig>& rules, const std::vector<std::string>& queries,
+                   base::Problems* problems) {
   std::set<std::string> names;
   for (size_t i = 0; i < rules.size(); ++i) {
     const std::string at = std::string(field) + "[" + std::to_string(i) + "]";
     const v1::RuleConfig rule = RuleWithDefaults(rules[i]);
     if (!ValidName(rule.name())) problems->Add(at + ".name", "must be 1 to 64 of a-z 0-9 _ -, not '" + rule.name() + "'");
     if (!rule.name().empty() && !names.insert(rule.name()).second) problems->Add(at + ".name", "'" + rule.name() + "' is used twice");
-    CheckSeries(at + ".series", rule.series(), problems);
+    CheckSeries(at + ".series", rule.series(), queries, problems);
     CheckKind(at, rule, problems);
     if (!(rule.coverage_min() >= 0 && rule.coverage_min() <= 1)) problems->Add(at + ".coverage_min", "must be from 0 to 1");
     if (rule.deadman_s() % kSlotS != 0 || rule.deadman_s() > 30 * kDayS)
@@ -239,6 +245,8 @@ std::vector<WatchedSeries> SeriesOfRule(const v1::RuleConfig& rule) {
         series.push_back({.target = target, .position = position});
   } else if (wanted.dimension() == "lean") {
     for (const std::string& lean : Chosen(wanted.lean(), base::kLeans)) series.push_back({.lean = lean});
+  } else if (wanted.dimension() == "query") {
+    series.push_back({.query = wanted.query()});
   }
   return series;
 }
@@ -256,6 +264,7 @@ std::string SeriesKeyText(const WatchedSeries& series) {
   add("target", series.target);
   add("position", series.position);
   add("lean", series.lean);
+  add("query", series.query);
   return key;
 }
 

@@ -2,6 +2,7 @@
 // list of series a rule watches. Stateless functions for the store's configuration code and AlertEngine.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,9 @@ namespace racewatch::store {
 // Adds a problem `FIELD[i].member: what` for every mistake: no or doubled name, no kind, unknown dimension or
 // label, a label outside the dimension, windows that are no multiple of ten minutes or out of range, levels
 // in the wrong order.
-void ValidateRules(std::string_view field, const std::vector<v1::RuleConfig>& rules, base::Problems* problems);
+// `queries`: names of the saved queries that a rule may watch.
+void ValidateRules(std::string_view field, const std::vector<v1::RuleConfig>& rules, const std::vector<std::string>& queries,
+                   base::Problems* problems);
 
 // The rule with every unset number replaced by its default (proto/racewatch/v1/config.proto).
 v1::RuleConfig RuleWithDefaults(const v1::RuleConfig& rule);

@@ -18,17 +18,18 @@ namespace racewatch::store {
 inline constexpr int64_t kSlotMs = 10 * 60 * 1000;
 inline constexpr int64_t kHourMs = 6 * kSlotMs;
 
-// One watched series: a theme, a target with a position, or a lean; all empty: every relevant article. Unused fields are
-// empty.
+// One watched series: a theme, a target with a position, a lean or a saved query; all empty: every relevant article. Unused
+// fields are empty.
 struct WatchedSeries {
   std::string theme;
   std::string target;
   std::string position;
   std::string lean;
+  std::string query;
   friend bool operator==(const WatchedSeries&, const WatchedSeries&) = default;
 };
 
-// `theme=chips_compute`, `target=export_controls,position=favor`, `lean=china`: Alert.key.
+// `theme=chips_compute`, `target=export_controls,position=favor`, `lean=china`, `query=huawei`: Alert.key.
 std::string SeriesKeyText(const WatchedSeries& series);
 
 struct WindowCounts {

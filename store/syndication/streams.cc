@@ -200,6 +200,15 @@ HttpResponse AnswerTarget(const Query& query, const HttpRequest& request) {
   return AnswerLabelStream(query, request, "target", [](v1::ArticleFilter* f, const std::string& label) { f->set_target(label); });
 }
 
+HttpResponse AnswerQuery(const Query& query, const HttpRequest& request) {
+  const std::string name = request.captures.empty() ? "" : request.captures[0];
+  v1::ListQueriesResponse known;
+  if (const base::Status status = query.ListQueries({}, &known); !status.ok()) return Failed(status);
+  if (std::none_of(known.queries().begin(), known.queries().end(), [&name](const v1::SavedQuery& one) { return one.name() == name; }))
+    return Failed(base::NotFound("query '" + name.substr(0, 64) + "' is not in the configuration"));
+  return AnswerLabelStream(query, request, "query", [](v1::ArticleFilter* f, const std::string& label) { f->set_query(label); });
+}
+
 std::string Number(double value) {
   char out[32];
   std::snprintf(out, sizeof out, "%.4g", value);
@@ -241,7 +250,9 @@ HttpResponse AnswerAlerts(const Query& query, const HttpRequest& request) {
   return Finish(request, feed);
 }
 
-HttpResponse AnswerList(const Query&, const HttpRequest& request) {
+HttpResponse AnswerList(const Query& query, const HttpRequest& request) {
+  v1::ListQueriesResponse queries;
+  if (const base::Status status = query.ListQueries({}, &queries); !status.ok()) return Failed(status);
   std::vector<StreamLink> streams;
   const auto add = [&](const std::string& title, const std::string& path) {
     streams.push_back({title, Origin(request) + std::string(kPrefix) + path + ".atom"});
@@ -249,6 +260,7 @@ HttpResponse AnswerList(const Query&, const HttpRequest& request) {
   add("articles", "articles");
   for (const auto theme : base::kThemes) add("theme " + std::string(theme), "themes/" + std::string(theme));
   for (const auto target : base::kTargets) add("target " + std::string(target), "targets/" + std::string(target));
+  for (const auto& saved : queries.queries()) add("query " + saved.name(), "queries/" + saved.name());
   add("alerts", "alerts");
   return Conditional(request, ToOpml("racewatch", streams), "text/x-opml; charset=utf-8");
 }
@@ -273,6 +285,8 @@ std::vector<Endpoint> MakeEndpoints() {
        kFormats, Without(article_parameters, "theme"), AnswerTheme, kAtom},
       {"/api/v1/streams/targets/{target}.{format}", "/api/v1/streams/targets/([^/.]+)\\.(?:atom|json)",
        "Articles that speak to one stance target, for feed readers", kFormats, Without(article_parameters, "target"), AnswerTarget, kAtom},
+      {"/api/v1/streams/queries/{query}.{format}", "/api/v1/streams/queries/([^/.]+)\\.(?:atom|json)",
+       "Articles that met a saved query, for feed readers", kFormats, Without(article_parameters, "query"), AnswerQuery, kAtom},
       {"/api/v1/streams/alerts.{format}", "/api/v1/streams/alerts\\.(?:atom|json)", "Alerts for feed readers, newest first", kFormats,
        alert_parameters, AnswerAlerts, kAtom},
       {"/api/v1/streams/alerts/{rule}.{format}", "/api/v1/streams/alerts/([^/.]+)\\.(?:atom|json)", "Alerts of one rule for feed readers", kFormats,

@@ -55,13 +55,16 @@ void CheckLabels(const std::string& field, const Values& values, const std::arra
     if (std::find(set.begin(), set.end(), value) == set.end()) problems->Add(field, "unknown label '" + value + "'");
 }
 
-void CheckMatch(const std::string& at, const v1::AlertMatch& match, const std::set<std::string>& rules, base::Problems* problems) {
+void CheckMatch(const std::string& at, const v1::AlertMatch& match, const std::set<std::string>& rules, const std::set<std::string>& queries,
+                base::Problems* problems) {
   constexpr std::array<std::string_view, 3> kStates{"open", "update", "close"};
   for (const std::string& name : match.rules()) CheckRuleName(at + ".rules", name, rules, problems);
   CheckLabels(at + ".themes", match.themes(), base::kThemes, problems);
   CheckLabels(at + ".targets", match.targets(), base::kTargets, problems);
   CheckLabels(at + ".positions", match.positions(), base::kPositions, problems);
   CheckLabels(at + ".leans", match.leans(), base::kLeans, problems);
+  for (const std::string& name : match.queries())
+    if (queries.count(name) == 0) problems->Add(at + ".queries", "no query is named '" + name + "'");
   CheckLabels(at + ".states", match.states(), kStates, problems);
   if (!(match.score_min() >= 0)) problems->Add(at + ".score_min", "must be at least 0");
 }
@@ -76,7 +79,7 @@ void CheckQuiet(const std::string& at, const v1::QuietHours& quiet, base::Proble
 }
 
 void CheckSubscriber(const std::string& at, const v1::SubscriberConfig& given, const std::set<std::string>& rules,
-                     base::Problems* problems) {
+                     const std::set<std::string>& queries, base::Problems* problems) {
   const v1::SubscriberConfig subscriber = SubscriberWithDefaults(given);
   if (!ValidName(subscriber.name())) problems->Add(at + ".name", "must be 1 to 64 of a-z 0-9 _ -, not '" + subscriber.name() + "'");
   if (!subscriber.url().starts_with("http://") && !subscriber.url().starts_with("https://"))
@@ -84,7 +87,7 @@ void CheckSubscriber(const std::string& at, const v1::SubscriberConfig& given, c
   if (subscriber.secret_files().empty()) problems->Add(at + ".secret_files", "is required: the body is signed");
   else if (const auto secrets = ReadSecrets(subscriber); !secrets.ok()) problems->Add(at + ".secret_files", secrets.status().message());
   for (int i = 0; i < subscriber.match_size(); ++i)
-    CheckMatch(at + ".match[" + std::to_string(i) + "]", subscriber.match(i), rules, problems);
+    CheckMatch(at + ".match[" + std::to_string(i) + "]", subscriber.match(i), rules, queries, problems);
   if (subscriber.has_quiet()) CheckQuiet(at + ".quiet", subscriber.quiet(), problems);
   base::CheckRange(at + ".group_s", subscriber.group_s(), 0, 7 * 86'400, problems);
   base::CheckRange(at + ".group_max", subscriber.group_max(), 1, 1000, problems);
@@ -100,7 +103,8 @@ bool Meets(const v1::AlertMatch& match, const v1::Alert& alert) {
   };
   return any(match.rules(), alert.rule()) && any(match.themes(), alert.series().theme()) &&
          any(match.targets(), alert.series().target()) && any(match.positions(), alert.series().position()) &&
-         any(match.leans(), alert.series().lean()) && any(match.states(), std::string(AlertStateName(alert))) &&
+         any(match.leans(), alert.series().lean()) && any(match.queries(), alert.series().query()) &&
+         any(match.states(), std::string(AlertStateName(alert))) &&
          alert.score() >= match.score_min() && alert.publishers() >= match.publishers_min();
 }
 
@@ -118,12 +122,13 @@ v1::SubscriberConfig SubscriberWithDefaults(const v1::SubscriberConfig& given) {
 }
 
 void ValidateSubscribers(const v1::StoreConfig& config, base::Problems* problems) {
-  std::set<std::string> rules, names;
+  std::set<std::string> rules, queries, names;
   for (const auto& rule : config.rules()) rules.insert(rule.name());
+  for (const auto& query : config.queries()) queries.insert(query.name());
   if (config.subscribers_size() > kSubscribersMax) problems->Add("subscribers", "more than " + std::to_string(kSubscribersMax));
   for (int i = 0; i < config.subscribers_size(); ++i) {
     const std::string at = "subscribers[" + std::to_string(i) + "]";
-    CheckSubscriber(at, config.subscribers(i), rules, problems);
+    CheckSubscriber(at, config.subscribers(i), rules, queries, problems);
     if (!names.insert(config.subscribers(i).name()).second) problems->Add(at + ".name", "'" + config.subscribers(i).name() + "' is used twice");
   }
   for (int i = 0; i < config.silences_size(); ++i) {

@@ -20,7 +20,7 @@ v1::RuleConfig Rule(const std::string& text) {
 
 std::vector<std::string> Problems(const std::vector<v1::RuleConfig>& rules) {
   base::Problems problems;
-  ValidateRules("rules", rules, &problems);
+  ValidateRules("rules", rules, {"huawei"}, &problems);
   return problems.lines();
 }
 
@@ -89,6 +89,20 @@ TEST(RuleConfigTest, EveryKindNamesItsImpossibleValues) {
                   HasSubstr("rules[2].silence.expected_min"), HasSubstr("rules[3].series.dimension"),
                   HasSubstr("rules[3].stance_flip.lead_min"), HasSubstr("rules[4].series.position"),
                   HasSubstr("rules[4].stance_flip.window_s")));
+}
+
+TEST(RuleConfigTest, ARuleWatchesASavedQueryThatExists) {
+  const auto rule = Rule(R"(name: "q" series { dimension: "query" query: "huawei" } burst {})");
+  EXPECT_THAT(Problems({rule}), ElementsAre());
+  const auto series = SeriesOfRule(rule);
+  ASSERT_EQ(series.size(), 1u);
+  EXPECT_EQ(SeriesKeyText(series[0]), "query=huawei");
+  EXPECT_THAT(Problems({Rule(R"(name: "a" series { dimension: "query" } burst {})"),
+                        Rule(R"(name: "b" series { dimension: "query" query: "none" theme: "markets" } burst {})"),
+                        Rule(R"(name: "c" series { dimension: "theme" query: "huawei" } burst {})"),
+                        Rule(R"(name: "d" series { dimension: "query" query: "huawei" } share_shift {})")}),
+              ElementsAre(HasSubstr("rules[0].series.query: missing"), HasSubstr("no query is named 'none'"), HasSubstr("rules[1].series.theme"),
+                          HasSubstr("rules[2].series.query"), HasSubstr("rules[3].series.dimension")));
 }
 
 TEST(RuleConfigTest, AStanceFlipWatchesTargets) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "racewatch/v1/config.pb.h"
 #include "racewatch/v1/store_service.pb.h"
 #include "store/applier.h"
 #include "store/postgresql_engine.h"
@@ -105,6 +106,26 @@ void BM_StoreApply(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_StoreApply)->ArgNames({"batch", "hours"})->Args({500, 2})->Args({500, 24})->Args({5000, 24})->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// The same with saved queries of four terms each, of which some are met.
+void BM_StoreApplyQueries(benchmark::State& state) {
+  Store store(2);
+  v1::StoreConfig config;
+  for (int i = 0; i < state.range(0); ++i) {
+    auto* query = config.add_queries();
+    query->set_name("q" + std::to_string(i));
+    query->set_expression("(licence OR \"export controls\") AND " + std::to_string(i * 97) + " NOT huawei" + std::to_string(i));
+  }
+  store.applier.SetQueries(RegisterQueries(*store.engine, config).value());
+  for (auto _ : state) {
+    state.PauseTiming();
+    const auto records = store.articles.Next(500);
+    state.ResumeTiming();
+    store.Apply(records, &state);
+  }
+  state.SetItemsProcessed(state.iterations() * 500);
+}
+BENCHMARK(BM_StoreApplyQueries)->ArgName("queries")->Arg(0)->Arg(20)->Arg(50)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void BM_StoreApplyPostgreSql(benchmark::State& state) {
   if (Server() == nullptr) return state.SkipWithError("needs PostgreSQL 15 (package postgresql)");

@@ -62,6 +62,9 @@ v1::TaggedArticle RandomArticle(Dice* dice, int n, const StreamShape& shape) {
   std::snprintf(hash, sizeof hash, "%016llx",
                 (static_cast<unsigned long long>(dice->Below(1 << 30)) << 30) | static_cast<unsigned>(dice->Below(1 << 30)));
   article->set_content_hash(hash);
+  // Texts follow the hash: equal content is equal text.
+  if (hash[15] < '8') article->mutable_text()->append(" Huawei fears export controls.");
+  else if (hash[15] < 'c') article->mutable_text()->append(" Nvidia does not.");
   out.mutable_tags()->Clear();
   RandomTags(dice, out.mutable_tags());
   return out;

@@ -70,7 +70,7 @@ void KillAgainAndAgain(const Place& killed_place, const Place& calm_place) {
 
   const auto killed = killed_place.Open();
   const auto calm = calm_place.Open();
-  const NaiveCounts expected = Recount(CrashStream(kSeed));
+  const NaiveCounts expected = Recount(CrashStream(kSeed), 90, NaiveQueries());
   EXPECT_EQ(ReadCounts(*killed), expected);
   EXPECT_EQ(StateDigest(*killed).value(), StateDigest(*calm).value());
   EXPECT_EQ(StoryDigest(*killed).value(), StoryDigest(*calm).value());

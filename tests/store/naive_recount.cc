@@ -1,9 +1,11 @@
 #include "tests/store/naive_recount.h"
 
+#include <algorithm>
 #include <set>
 #include <tuple>
 
 #include "base/taxonomy.h"
+#include "racewatch/v1/config.pb.h"
 #include "store/counts.h"
 
 namespace racewatch::store {
@@ -35,6 +37,15 @@ std::set<std::string> SeriesNamesOf(const v1::Tags& tags) {
   if (tags.has_lean()) out.insert("lean=" + tags.lean().label());
   return out;
 }
+
+std::set<std::string> SeriesNamesOf(const v1::TaggedArticle& t, const std::vector<NaiveQuery>& queries) {
+  std::set<std::string> out = SeriesNamesOf(t.tags());
+  for (size_t i = 0; i < queries.size(); ++i)
+    if (queries[i].meets(t)) out.insert("query#" + std::to_string(i));
+  return out;
+}
+
+bool Says(const v1::TaggedArticle& t, const std::string& words) { return t.article().text().find(words) != std::string::npos; }
 
 std::string LanguageOf(const v1::TaggedArticle& t) {
   std::string language = t.article().language();
@@ -69,7 +80,29 @@ std::string KindName(WindowKind kind) {
 
 }  // namespace
 
-NaiveCounts Recount(const std::vector<v1::TaggedArticle>& stream, int late_days_max) {
+const std::vector<NaiveQuery>& NaiveQueries() {
+  static const std::vector<NaiveQuery> queries = {
+      {"huawei", [](const auto& t) { return Says(t, "Huawei"); }},
+      {"\"export controls\" AND NOT language:de", [](const auto& t) { return Says(t, "export controls") && LanguageOf(t) != "de"; }},
+      {"(publisher:p1.example OR group:china) accelerators",
+       [](const auto& t) { return t.article().publisher() == "p1.example" || t.article().publisher_group() == "china"; }},
+      {"theme:chips_compute", [](const auto& t) {
+         const auto& themes = t.tags().themes();
+         return t.tags().relevance().label() && std::any_of(themes.begin(), themes.end(), [](const auto& theme) { return theme.id() == "chips_compute"; });
+       }},
+      {"relevant:no nvid*", [](const auto& t) { return !t.tags().relevance().label() && Says(t, "Nvidia"); }}};
+  return queries;
+}
+
+void AddNaiveQueries(v1::StoreConfig* config) {
+  for (size_t i = 0; i < NaiveQueries().size(); ++i) {
+    v1::QueryConfig* query = config->add_queries();
+    query->set_name("q" + std::to_string(i));
+    query->set_expression(NaiveQueries()[i].expression);
+  }
+}
+
+NaiveCounts Recount(const std::vector<v1::TaggedArticle>& stream, int late_days_max, const std::vector<NaiveQuery>& queries) {
   std::map<std::string, v1::TaggedArticle> winners;
   std::set<std::string> live;
   NaiveCounts out;
@@ -81,7 +114,7 @@ NaiveCounts Recount(const std::vector<v1::TaggedArticle>& stream, int late_days_
     auto [at, is_new] = winners.try_emplace(id, t);
     if (!is_new && RankOf(t) > RankOf(at->second)) at->second = t;
     if (t.article().lane() != v1::LANE_BACKFILL && live.insert(id).second)
-      for (const auto& series : SeriesNamesOf(t.tags()))
+      for (const auto& series : SeriesNamesOf(t, queries))
         for (const std::string& slice : {std::string("all"), "language=" + LanguageOf(t)})
           ++out["first/0/" + slice + "/" + series];
   }
@@ -97,7 +130,7 @@ NaiveCounts Recount(const std::vector<v1::TaggedArticle>& stream, int late_days_
       if (window.starts_with("hour") && live.contains(id))
         slices.push_back("slot=" + std::to_string(when.ms % 3'600'000 / 600'000));
       for (const auto& slice : slices)
-        for (const auto& series : SeriesNamesOf(t.tags())) {
+        for (const auto& series : SeriesNamesOf(t, queries)) {
           const std::string name = window + "/" + slice + "/" + series;
           ++out[name];
           if (!window.starts_with("undated")) publishers[name].insert(t.article().publisher());
@@ -114,7 +147,7 @@ NaiveCounts ReadCounts(const View& view) {
     const auto name = ParseWindowRowKey(key).value();
     const auto row = WindowRow::Decode(value).value();
     const std::string prefix = KindName(name.kind) + "/" + std::to_string(name.window) + "/" + SliceName(name.slice) + "/";
-    for (SeriesId s = 0; s < kSeriesCount; ++s) {
+    for (SeriesId s = 0; s < kSeriesMax; ++s) {
       if (const auto n = row.Get(s, Measure::kArticles)) out[prefix + SeriesName(s)] = n;
       if (const auto n = row.Get(s, Measure::kPublishers)) out[prefix + SeriesName(s) + "#publishers"] = n;
     }

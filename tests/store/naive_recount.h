@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,12 +12,26 @@
 #include "racewatch/v1/tagged_article.pb.h"
 #include "store/engine.h"
 
+namespace racewatch::v1 {
+class StoreConfig;
+}
+
 namespace racewatch::store {
 
 using NaiveCounts = std::map<std::string, int64_t>;
 
+// Saved queries in the order of their slots, and what each means in plain words.
+struct NaiveQuery {
+  std::string expression;
+  std::function<bool(const v1::TaggedArticle&)> meets;
+};
+const std::vector<NaiveQuery>& NaiveQueries();
+// NaiveQueries() as a configuration, named q0, q1, …
+void AddNaiveQueries(v1::StoreConfig* config);
+
 // Articles and publishers (suffix `#publishers`) of every window, slice and series, and `first/…`.
-NaiveCounts Recount(const std::vector<v1::TaggedArticle>& stream, int late_days_max = 90);
+NaiveCounts Recount(const std::vector<v1::TaggedArticle>& stream, int late_days_max = 90,
+                    const std::vector<NaiveQuery>& queries = {});
 
 // The same form read out of a store's rows; articles and publishers only.
 NaiveCounts ReadCounts(const View& view);

@@ -19,6 +19,7 @@
 #include "tests/store/article_maker.h"
 #include "tests/store/end_round.h"
 #include "tests/store/loop_listener.h"
+#include "tests/store/naive_recount.h"
 
 namespace racewatch::store {
 namespace {
@@ -41,6 +42,12 @@ v1::StoreConfig Config(char** argv) {
   rule->mutable_series()->set_theme("chips_compute");
   rule->set_publishers_min(1);
   rule->set_coverage_min(0.01);
+  AddNaiveQueries(&config);
+  *config.add_rules() = config.rules(0);
+  config.mutable_rules(1)->set_name("query");
+  config.mutable_rules(1)->mutable_series()->Clear();
+  config.mutable_rules(1)->mutable_series()->set_dimension("query");
+  config.mutable_rules(1)->mutable_series()->set_query("q3");  // theme:chips_compute, which no revision changes (CrashStream)
   return WithDefaults(config);
 }
 
