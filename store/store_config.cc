@@ -7,7 +7,7 @@
 #include "racewatch/v1/config.pb.h"
 #include "store/alert/rule_config.h"
 #include "store/saved_query/saved_queries.h"
-#include "store/webhook/subscriber_config.h"
+#include "store/notify/subscriber_config.h"
 
 namespace racewatch::store {
 

@@ -24,7 +24,7 @@
 #include "store/store_metrics.h"
 #include "store/story_step.h"
 #include "store/watermark.h"
-#include "store/webhook/webhooks.h"
+#include "store/notify/notifier.h"
 
 namespace racewatch::store {
 namespace {
@@ -36,7 +36,7 @@ constexpr size_t kAlertStepsMax = 36;
 constexpr size_t kRetentionArticlesMax = 500;
 constexpr milliseconds kBackOff{200};
 constexpr milliseconds kFlushWait{1000};
-constexpr milliseconds kWebhookWait{10};
+constexpr milliseconds kNotifyWait{10};
 constexpr milliseconds kLookEvery{100};
 constexpr int64_t kSilentMs = 10'000;
 constexpr int kRegisterTries = 20;
@@ -63,10 +63,10 @@ struct StoreLoop::Impl {
         drops_texts(c.text_days() > 0),
         metrics(registry),
         watermark({.lateness_ms = int64_t{c.watermark_s()} * 1000, .idle_ms = int64_t{c.idle_s()} * 1000}),
-        webhooks(e, t, registry, l),
+        notifier(e, t, registry, l),
         settlement(e, s),
         lease(c.postgresql().lease_ms()) {
-    webhooks.Configure({c.subscribers().begin(), c.subscribers().end()}, {c.silences().begin(), c.silences().end()});
+    notifier.Configure({c.subscribers().begin(), c.subscribers().end()}, {c.silences().begin(), c.silences().end()});
   }
 
   const v1::StoreConfig at_start;
@@ -86,7 +86,7 @@ struct StoreLoop::Impl {
   const bool drops_texts;
   StoreMetrics metrics;
   Watermark watermark;
-  Webhooks webhooks;
+  Notifier notifier;
   Settlement settlement;
   const milliseconds lease;
 
@@ -125,7 +125,7 @@ struct StoreLoop::Impl {
   base::Result<StoryStep::Done> RunStories();
   base::Result<bool> RunAlerts(base::UnixMs now);
   base::Result<bool> RunOutbox();
-  base::Result<bool> RunWebhooks(milliseconds wait);
+  base::Result<bool> RunNotifier(milliseconds wait);
   base::Status TakeReload();
   base::Status TakeQueries(const v1::StoreConfig& config);
   base::Result<bool> RunRetention();
@@ -141,7 +141,7 @@ struct StoreLoop::Impl {
   base::Result<bool> RestoreLead();
   base::Status FollowLease();
   void DropLead();
-  base::Result<Lead> RunLead(milliseconds webhook_wait);
+  base::Result<Lead> RunLead(milliseconds notify_wait);
   base::Status LeadFailed(const base::Status& why);
   std::map<base::TopicPartition, Noted> Own(base::UnixMs now);
   void SettleByAll();
@@ -332,10 +332,10 @@ base::Result<bool> StoreLoop::Impl::RunOutbox() {
 }
 
 // True while a request is in flight.
-base::Result<bool> StoreLoop::Impl::RunWebhooks(milliseconds wait) {
-  const base::Status status = webhooks.Run(*leader, wait);
+base::Result<bool> StoreLoop::Impl::RunNotifier(milliseconds wait) {
+  const base::Status status = notifier.Run(*leader, wait);
   if (!status.ok()) return status;
-  return webhooks.busy();
+  return notifier.busy();
 }
 
 // Registers the saved queries and counts by them from the next batch on.
@@ -361,10 +361,10 @@ base::Status StoreLoop::Impl::TakeReload() {
     return {};
   }
   alerts.SetRules({config->rules().begin(), config->rules().end()});
-  webhooks.Configure({config->subscribers().begin(), config->subscribers().end()}, {config->silences().begin(), config->silences().end()});
+  notifier.Configure({config->subscribers().begin(), config->subscribers().end()}, {config->silences().begin(), config->silences().end()});
   log.Info("rules_reloaded", {{"rules", config->rules_size()}, {"queries", config->queries_size()}, {"subscribers", config->subscribers_size()}, {"silences", config->silences_size()}});
   if (!leading) return {};
-  const base::Status status = webhooks.Restore();
+  const base::Status status = notifier.Restore();
   return status.ok() ? status : LeadFailed(status);
 }
 
@@ -379,7 +379,7 @@ base::Result<bool> StoreLoop::Impl::RestoreLead() {
   base::Status status = stories.Restore();
   if (status.ok()) status = alerts.Restore();
   if (status.ok()) status = outbox.Restore();
-  if (status.ok()) status = webhooks.Restore();
+  if (status.ok()) status = notifier.Restore();
   if (status.ok()) return true;
   if (!status.retryable()) return status;
   log.RateLimited(base::LogLevel::kWarn, "lead_not_restored", {{"why", status.message()}});
@@ -408,14 +408,14 @@ base::Status StoreLoop::Impl::FollowLease() {
 }
 
 // What only one process may do. After an error that may pass, everything is read again: it may be ahead of the tables.
-base::Result<StoreLoop::Impl::Lead> StoreLoop::Impl::RunLead(milliseconds webhook_wait) {
+base::Result<StoreLoop::Impl::Lead> StoreLoop::Impl::RunLead(milliseconds notify_wait) {
   Lead lead;
   const auto run = [&]() -> base::Status {
     RW_ASSIGN_OR_RETURN(const StoryStep::Done done, RunStories());
     lead.told = done.stories > 0;
     lead.stories_left = done.more;
     RW_ASSIGN_OR_RETURN(lead.sent, RunOutbox());
-    RW_ASSIGN_OR_RETURN(lead.calling, RunWebhooks(webhook_wait));
+    RW_ASSIGN_OR_RETURN(lead.calling, RunNotifier(notify_wait));
     if (!lead.stories_left) {
       RW_ASSIGN_OR_RETURN(lead.removed, RunRetention());
     }
@@ -543,7 +543,7 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   else RW_RETURN_IF_ERROR(impl.ApplyAll(*records));
   if (impl.leading) {
     const bool steps_left = lead.steps_left;
-    RW_ASSIGN_OR_RETURN(lead, impl.RunLead(records->empty() ? kWebhookWait : milliseconds(0)));
+    RW_ASSIGN_OR_RETURN(lead, impl.RunLead(records->empty() ? kNotifyWait : milliseconds(0)));
     lead.steps_left = steps_left;
   }
   RW_RETURN_IF_ERROR(impl.Settle(before, lead));

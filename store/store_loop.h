@@ -1,6 +1,6 @@
 // One round of the store's work: StoreRole calls Round again and again, tests call it by hand. Order within a round: poll;
 // alert steps for the moment at which everything before was settled; the polled records in one transaction (dead letters
-// delivered first); a piece of the story queue; the outbox and webhooks; retention. Over a shared engine only the leader (leader.h)
+// delivered first); a piece of the story queue; the outbox and subscribers; retention. Over a shared engine only the leader (leader.h)
 // does more than poll and count. Being fenced there costs a partition or the lead, not the process. Errors that Round
 // returns end the role; what may pass (bus or database away) is waited for with back-off until `stop`.
 #pragma once

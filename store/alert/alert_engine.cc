@@ -113,6 +113,7 @@ v1::Alert AlertEngine::Impl::Send(v1::AlertState what, v1::Alert alert, base::Un
   v1::Alert last;
   if (what != v1::ALERT_STATE_OPEN) last.ParseFromString(key->last_sent);
   alert.set_state(what);
+  if (what != v1::ALERT_STATE_UPDATE) alert.clear_repeat();
   alert.set_sequence(last.sequence() + 1);
   if (what != v1::ALERT_STATE_OPEN) {
     alert.set_id(last.id());
@@ -133,6 +134,7 @@ void AlertEngine::Impl::StepKey(const v1::RuleConfig& rule, const WatchedSeries&
   KeyState key = Known(rule.name(), key_text);
   const Judgement judgement = Judge(rule, series, step_end, key.open ? std::optional(key.window_from) : std::nullopt, view);
   std::optional<v1::AlertState> what;
+  bool repeats = false;
   if (!key.open) {
     if (MayOpen(judgement, key, step_end)) what = v1::ALERT_STATE_OPEN;
   } else {
@@ -141,6 +143,7 @@ void AlertEngine::Impl::StepKey(const v1::RuleConfig& rule, const WatchedSeries&
     const bool grown = judgement.whole > 0 && judgement.whole >= kGrowth * key.sent_whole && step_end - key.sent_at >= kGrowthPauseMs;
     if (key.calm_steps >= kCalmSteps) what = v1::ALERT_STATE_CLOSE;
     else if (step_end - key.sent_at >= options.resend_ms || (grown && !judgement.held)) what = v1::ALERT_STATE_UPDATE;
+    repeats = what == v1::ALERT_STATE_UPDATE && !(grown && !judgement.held);
   }
   if (what) {
     if (*what == v1::ALERT_STATE_OPEN) key.window_from = judgement.window.from;
@@ -148,6 +151,7 @@ void AlertEngine::Impl::StepKey(const v1::RuleConfig& rule, const WatchedSeries&
     // Without an article to show there is no alert; the next step decides anew.
     if (*what == v1::ALERT_STATE_OPEN && alert.evidence().empty()) return;
     key.sent_whole = judgement.whole;
+    alert.set_repeat(repeats);
     alerts->push_back(Send(*what, std::move(alert), step_end, &key));
   }
   Remember(rule.name(), key_text, step_end, std::move(key));
@@ -179,6 +183,7 @@ void AlertEngine::Impl::StepDeadman(const v1::RuleConfig& rule, base::UnixMs ste
     judgement.observed = view.Count({}, judgement.window.from, step_end).articles;
     judgement.score = static_cast<double>(step_end - judgement.window.from) / static_cast<double>(limit_ms);
     v1::Alert alert = Describe(rule.name(), std::string(kDeadmanKey), {}, judgement, view);
+    alert.set_repeat(*what == v1::ALERT_STATE_UPDATE);
     if (*what == v1::ALERT_STATE_OPEN && alert.evidence().empty()) return;
     alerts->push_back(Send(*what, std::move(alert), step_end, &key));
   }

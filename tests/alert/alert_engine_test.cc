@@ -157,6 +157,12 @@ TEST_F(AlertEngineTest, AnOpenAlertIsSentAgainDailyAsUpdate) {
   ASSERT_GE(daily.size(), 2u);
   EXPECT_EQ(daily[1].at().seconds() - daily[0].at().seconds(), 24 * 3600);
   EXPECT_EQ(daily[1].id(), alerts[0].id());
+  for (const v1::Alert& alert : alerts) EXPECT_EQ(alert.repeat(), alert.state() == v1::ALERT_STATE_UPDATE) << "nothing new is said";
+  engine.SetRules({});
+  const auto closed = Walk(engine, 600 + 2 * kDay + 8, 600 + 2 * kDay + 9);
+  ASSERT_EQ(closed.size(), 1u);
+  EXPECT_EQ(closed[0].state(), v1::ALERT_STATE_CLOSE);
+  EXPECT_FALSE(closed[0].repeat()) << "after a repeat too";
 }
 
 TEST_F(AlertEngineTest, ADoubledCountIsAnUpdateAtMostHourly) {
@@ -168,6 +174,7 @@ TEST_F(AlertEngineTest, ADoubledCountIsAnUpdateAtMostHourly) {
   EXPECT_EQ(alerts[1].state(), v1::ALERT_STATE_UPDATE);
   EXPECT_GE(alerts[1].at().seconds() - alerts[0].at().seconds(), 3600);
   EXPECT_GE(alerts[1].observed(), 2 * alerts[0].observed());
+  EXPECT_FALSE(alerts[1].repeat());
 }
 
 TEST_F(AlertEngineTest, ARestartContinuesWithTheSameIdsAndSequences) {

@@ -1,13 +1,10 @@
-// Webhooks against a loopback receiver, on a manual clock: nothing lost through failures and restarts, repeats only with
+// Notifier against a loopback receiver, on a manual clock: nothing lost through failures and restarts, repeats only with
 // the same ce_id, signed, and never further than a subscriber asked for.
-#include "store/webhook/webhooks.h"
+#include "store/notify/notifier.h"
 
 #include <google/protobuf/text_format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 #include <fstream>
 #include <mutex>
@@ -17,13 +14,11 @@
 
 #include "racewatch/v1/alert.pb.h"
 #include "racewatch/v1/config.pb.h"
-#include "store/article_row.h"
-#include "store/webhook/request.h"
-#include "store/webhook/subscriber_config.h"
+#include "store/notify/webhook.h"
+#include "store/notify/quiet_hours.h"
+#include "store/notify/subscriber_config.h"
 #include "tests/fakes/http_test_server.h"
-#include "tests/fakes/manual_clock.h"
-#include "tests/store/fake_engine.h"
-#include "tests/store/temp_dir.h"
+#include "tests/store/notifier_fixture.h"
 
 namespace racewatch::store {
 namespace {
@@ -80,70 +75,24 @@ class Receiver {
   fakes::HttpTestServer server_;  // last: its threads end first
 };
 
-class WebhookTest : public testing::Test {
+class NotifierTest : public NotifierFixture {
  protected:
-  WebhookTest() {
-    std::ofstream(dir_.path() + "/secret") << kSecret << "\n";
-    leader_ = engine_.TakeClaim("", {"leader", 0}).value();
-  }
+  NotifierTest() { std::ofstream(dir_.path() + "/secret") << kSecret << "\n"; }
+  ~NotifierTest() override { notifier_.reset(); }  // before the receiver that its requests go to
   v1::SubscriberConfig Subscriber(const std::string& more = "") {
     v1::SubscriberConfig out;
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
         "name: \"desk\" url: \"" + receiver_.url() + "\" secret_files: \"" + dir_.path() + "/secret\" allow_private_addresses: true " + more, &out));
     return out;
   }
-  void Begin(const std::vector<v1::SubscriberConfig>& subscribers, const std::vector<v1::SilenceConfig>& silences = {}) {
-    webhooks_ = std::make_unique<Webhooks>(engine_, clock_, registry_, log_);
-    webhooks_->Configure(subscribers, silences);
-    ASSERT_TRUE(webhooks_->Restore().ok());
-    Run();
-  }
-  // Until nothing is due at this moment.
-  void Run() {
-    for (int calm = 0; calm < 2;) {
-      const base::Status status = webhooks_->Run(leader_, std::chrono::milliseconds(50));
-      ASSERT_TRUE(status.ok()) << status.ToString();
-      calm = webhooks_->busy() ? 0 : calm + 1;
-    }
-  }
-  // An alert of now in the log; its ce_id.
-  std::string Log(const std::string& rule = "chips", double score = 5, const std::string& theme = "chips_compute") {
-    v1::Alert alert;
-    alert.set_id(TestName(++number_));
-    alert.set_sequence(1);
-    alert.set_rule(rule);
-    alert.set_key("theme=" + theme);
-    alert.set_state(v1::ALERT_STATE_OPEN);
-    alert.mutable_series()->set_theme(theme);
-    alert.set_score(score);
-    alert.set_publishers(3);
-    alert.mutable_at()->set_seconds(clock_.NowMs() / 1000);
-    Batch batch;
-    batch.Put(Table::kAlertLog, SequenceKey(number_), alert.SerializeAsString());
-    EXPECT_TRUE(engine_.Commit(batch).ok());
-    return alert.id() + "/1";
-  }
-  static std::string TestName(uint64_t n) { return "alert" + std::to_string(n); }
-  std::string Metrics() {
-    return prometheus::TextSerializer().Serialize(registry_.Collect());
-  }
-
-  TempDir dir_;
   Receiver receiver_;
-  fakes::ManualClock clock_;
-  FakeEngine engine_;
-  Claim leader_;
-  prometheus::Registry registry_;
-  base::Log log_{{.level = base::LogLevel::kError}};
-  std::unique_ptr<Webhooks> webhooks_;
-  uint64_t number_ = 0;
 };
 
 TEST(HmacTest, IsThatOfRfc4231) {
   EXPECT_EQ(HmacSha256("Jefe", "what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
-TEST_F(WebhookTest, AnAlertArrivesSignedAsACloudEventInBinaryMode) {
+TEST_F(NotifierTest, AnAlertArrivesSignedAsACloudEventInBinaryMode) {
   Begin({Subscriber()});
   const std::string id = Log();
   Run();
@@ -159,7 +108,7 @@ TEST_F(WebhookTest, AnAlertArrivesSignedAsACloudEventInBinaryMode) {
   EXPECT_EQ(request.Header("racewatch-signature"), "v1=" + HmacSha256(kSecret, request.Header("racewatch-timestamp") + "." + request.body));
 }
 
-TEST_F(WebhookTest, EverySecretSignsSoThatOneCanBeChanged) {
+TEST_F(NotifierTest, EverySecretSignsSoThatOneCanBeChanged) {
   std::ofstream(dir_.path() + "/second") << "another secret, the older one\r\n";
   Begin({Subscriber("secret_files: \"" + dir_.path() + "/second\"")});
   Log();
@@ -170,7 +119,7 @@ TEST_F(WebhookTest, EverySecretSignsSoThatOneCanBeChanged) {
             "v1=" + HmacSha256(kSecret, signed_text) + ",v1=" + HmacSha256("another secret, the older one", signed_text));
 }
 
-TEST_F(WebhookTest, AReceiverDownForAnHourMissesNothingAndGetsEachOnce) {
+TEST_F(NotifierTest, AReceiverDownForAnHourMissesNothingAndGetsEachOnce) {
   Begin({Subscriber()});
   std::vector<std::string> logged{Log()};
   Run();
@@ -195,12 +144,12 @@ TEST_F(WebhookTest, AReceiverDownForAnHourMissesNothingAndGetsEachOnce) {
   EXPECT_EQ(deliveries.size(), 1u) << "every try of one alert has the same delivery id";
 }
 
-TEST_F(WebhookTest, AStoreThatDiesBeforeItNotesTheAnswerRepeatsTheSameCeId) {
+TEST_F(NotifierTest, AStoreThatDiesBeforeItNotesTheAnswerRepeatsTheSameCeId) {
   Begin({Subscriber()});
   const std::string id = Log();
   engine_.FailNext(FakeEngine::Fault::kBeforeCommit);
   base::Status failed;
-  for (int i = 0; i < 200 && failed.ok(); ++i) failed = webhooks_->Run(leader_, std::chrono::milliseconds(50));
+  for (int i = 0; i < 200 && failed.ok(); ++i) failed = notifier_->Run(leader_, std::chrono::milliseconds(50));
   EXPECT_FALSE(failed.ok());
   Begin({Subscriber()});
   const std::string next = Log();
@@ -209,7 +158,7 @@ TEST_F(WebhookTest, AStoreThatDiesBeforeItNotesTheAnswerRepeatsTheSameCeId) {
   EXPECT_THAT(receiver_.ids(), ElementsAre(id, id, next));
 }
 
-TEST_F(WebhookTest, TriesAreSpacedWithJitterAndRetryAfterIsObeyed) {
+TEST_F(NotifierTest, TriesAreSpacedWithJitterAndRetryAfterIsObeyed) {
   Begin({Subscriber("retry_s_min: 8 retry_s_max: 64")});
   receiver_.Answer(503);
   Log();
@@ -236,7 +185,7 @@ TEST_F(WebhookTest, TriesAreSpacedWithJitterAndRetryAfterIsObeyed) {
   EXPECT_EQ(receiver_.requests().size(), before);
 }
 
-TEST_F(WebhookTest, GoneEndsTheSubscriptionUntilTheUrlChanges) {
+TEST_F(NotifierTest, GoneEndsTheSubscriptionUntilTheUrlChanges) {
   Begin({Subscriber()});
   receiver_.Answer(410);
   const std::string id = Log();
@@ -246,7 +195,7 @@ TEST_F(WebhookTest, GoneEndsTheSubscriptionUntilTheUrlChanges) {
   clock_.Advance(kHour);
   Begin({Subscriber()});
   EXPECT_EQ(receiver_.requests().size(), 1u) << "remembered through a restart";
-  EXPECT_THAT(Metrics(), HasSubstr("racewatch_webhook_stopped{subscriber=\"desk\"} 1"));
+  EXPECT_THAT(Metrics(), HasSubstr("racewatch_subscriber_stopped{subscriber=\"desk\"} 1"));
   v1::SubscriberConfig moved = Subscriber();
   moved.set_url(receiver_.url() + "?new");
   Begin({moved});
@@ -254,17 +203,17 @@ TEST_F(WebhookTest, GoneEndsTheSubscriptionUntilTheUrlChanges) {
   EXPECT_THAT(receiver_.ids(), ElementsAre(id)) << "what was not taken is sent to the new address";
 }
 
-TEST_F(WebhookTest, RedirectsAreNotFollowed) {
+TEST_F(NotifierTest, RedirectsAreNotFollowed) {
   receiver_.server().Serve("/elsewhere", fakes::Body("{}"));
   Begin({Subscriber()});
   receiver_.Answer(302, {{"Location", receiver_.server().Url("/elsewhere")}});
   Log();
   Run();
   EXPECT_EQ(receiver_.server().hits("/elsewhere"), 0);
-  EXPECT_THAT(Metrics(), HasSubstr("racewatch_webhook_requests_total{outcome=\"http_3xx\",subscriber=\"desk\"} 1"));
+  EXPECT_THAT(Metrics(), HasSubstr("racewatch_subscriber_requests_total{outcome=\"http_3xx\",subscriber=\"desk\"} 1"));
 }
 
-TEST_F(WebhookTest, PrivateAddressesAreRefusedUnlessAllowed) {
+TEST_F(NotifierTest, PrivateAddressesAreRefusedUnlessAllowed) {
   v1::SubscriberConfig guarded = Subscriber();
   guarded.set_allow_private_addresses(false);
   Begin({guarded});
@@ -274,28 +223,28 @@ TEST_F(WebhookTest, PrivateAddressesAreRefusedUnlessAllowed) {
   EXPECT_THAT(Metrics(), HasSubstr("outcome=\"blocked_address\""));
 }
 
-TEST_F(WebhookTest, AReceiverThatHangsCostsItsTimeoutAndNothingElse) {
+TEST_F(NotifierTest, AReceiverThatHangsCostsItsTimeoutAndNothingElse) {
   receiver_.server().Serve("/slow", fakes::Trickle(std::chrono::milliseconds(100)));
   v1::SubscriberConfig slow = Subscriber("timeout_s: 1");
   slow.set_name("slow");
   slow.set_url(receiver_.server().Url("/slow"));
   Begin({slow, Subscriber()});
   const std::string id = Log();
-  while (receiver_.ids().empty()) ASSERT_TRUE(webhooks_->Run(leader_, std::chrono::milliseconds(20)).ok());
-  EXPECT_TRUE(webhooks_->busy()) << "one waits while the other has been told";
+  while (receiver_.ids().empty()) ASSERT_TRUE(notifier_->Run(leader_, std::chrono::milliseconds(20)).ok());
+  EXPECT_TRUE(notifier_->busy()) << "one waits while the other has been told";
   Run();
   EXPECT_THAT(receiver_.ids(), ElementsAre(id));
   EXPECT_THAT(Metrics(), HasSubstr("outcome=\"timeout\",subscriber=\"slow\""));
 }
 
-TEST_F(WebhookTest, RoutesChooseByRuleLabelStateAndScore) {
+TEST_F(NotifierTest, RoutesChooseByRuleLabelStateAndScore) {
   Begin({Subscriber(R"(match { rules: "chi*" score_min: 4 } match { themes: "markets" states: "open" })")});
   const std::string a = Log("chips", 5), b = Log("chips", 3), c = Log("other", 9, "talent_society"), d = Log("other", 1, "markets");
   for (int i = 0; i < 5; ++i) Run();
   EXPECT_THAT(receiver_.ids(), ElementsAre(a, d));
 }
 
-TEST_F(WebhookTest, GroupedAlertsComeTogetherAsABatch) {
+TEST_F(NotifierTest, GroupedAlertsComeTogetherAsABatch) {
   Begin({Subscriber("group_s: 600 group_max: 3")});
   const std::string a = Log(), b = Log();
   Run();
@@ -313,7 +262,7 @@ TEST_F(WebhookTest, GroupedAlertsComeTogetherAsABatch) {
   EXPECT_THAT(receiver_.ids(), ElementsAre(a, b, c, d, e)) << "a full request does not wait";
 }
 
-TEST_F(WebhookTest, QuietHoursHoldAndTheirEndReleasesInOrder) {
+TEST_F(NotifierTest, QuietHoursHoldAndTheirEndReleasesInOrder) {
   Begin({Subscriber(R"(quiet { from: "22:00" to: "07:00" utc_offset_minutes: 60 score_urgent: 20 })")});
   clock_.Set(clock_.NowMs() + 21 * kHour + 30 * kMinute);  // 22:30 there
   const std::string a = Log();
@@ -332,7 +281,47 @@ TEST_F(WebhookTest, QuietHoursHoldAndTheirEndReleasesInOrder) {
   EXPECT_THAT(receiver_.ids(), ElementsAre(a, urgent, b));
 }
 
-TEST_F(WebhookTest, SilencesAndAgeDropCounted) {
+TEST_F(NotifierTest, QuietHoursFollowTheSummerTimeOfTheirZone) {
+  Begin({Subscriber(R"(quiet { from: "22:00" to: "07:00" time_zone: "Europe/Berlin" })")});
+  const auto sent_at = [this](base::UnixMs now) {
+    clock_.Set(now);
+    const size_t before = receiver_.ids().size();
+    Log();
+    Run();
+    const bool sent = receiver_.ids().size() > before;
+    clock_.Set(now + 12 * kHour);  // whatever waited goes
+    for (int i = 0; i < 3; ++i) Run();
+    return sent;
+  };
+  // In winter Berlin is one hour before UTC, in summer two: 05:30 UTC is 06:30 and 07:30.
+  EXPECT_FALSE(sent_at(1'769'923'800'000)) << "2026-02-01T05:30Z";
+  EXPECT_TRUE(sent_at(1'769'977'800'000)) << "2026-02-01T20:30Z is 21:30 there";
+  EXPECT_TRUE(sent_at(1'780'291'800'000)) << "2026-06-01T05:30Z";
+  EXPECT_FALSE(sent_at(1'780'345'800'000)) << "2026-06-01T20:30Z is 22:30 there";
+}
+
+TEST(QuietHoursTest, TheDaysOnWhichClocksChangeHaveTheHoursTheyHave) {
+  v1::QuietHours quiet;
+  quiet.set_from("02:30");
+  quiet.set_to("03:30");
+  quiet.set_time_zone("Europe/Berlin");
+  const auto quiet_at = [&quiet](base::UnixMs now) { return IsQuiet(quiet, now); };
+  // 2026-03-29: 01:59 UTC+1 is followed by 03:00 UTC+2 at 01:00 UTC.
+  constexpr base::UnixMs kSpring = 1'774'746'000'000;  // 2026-03-29T01:00:00Z
+  EXPECT_FALSE(quiet_at(kSpring - kMinute));
+  EXPECT_TRUE(quiet_at(kSpring)) << "03:00 there";
+  EXPECT_TRUE(quiet_at(kSpring + 29 * kMinute));
+  EXPECT_FALSE(quiet_at(kSpring + 30 * kMinute));
+  // 2026-10-25: 02:59 UTC+2 is followed by 02:00 UTC+1 at 01:00 UTC.
+  constexpr base::UnixMs kAutumn = 1'792'890'000'000;  // 2026-10-25T01:00:00Z
+  EXPECT_TRUE(quiet_at(kAutumn - kMinute)) << "02:59 for the first time";
+  EXPECT_FALSE(quiet_at(kAutumn)) << "02:00 for the second time";
+  EXPECT_TRUE(quiet_at(kAutumn + 30 * kMinute)) << "02:30 for the second time";
+  EXPECT_TRUE(quiet_at(kAutumn + 89 * kMinute));
+  EXPECT_FALSE(quiet_at(kAutumn + 90 * kMinute));
+}
+
+TEST_F(NotifierTest, SilencesAndAgeDropCounted) {
   v1::SilenceConfig silence;
   silence.set_rule("chips");
   silence.set_key("theme=chips*");
@@ -353,11 +342,11 @@ TEST_F(WebhookTest, SilencesAndAgeDropCounted) {
   clock_.Advance(2 * kHour);
   Run();
   Run();
-  EXPECT_THAT(Metrics(), HasSubstr("racewatch_webhook_dropped_total{reason=\"silenced\",subscriber=\"desk\"} 1"));
-  EXPECT_THAT(Metrics(), HasSubstr("racewatch_webhook_dropped_total{reason=\"expired\",subscriber=\"desk\"} 1"));
+  EXPECT_THAT(Metrics(), HasSubstr("racewatch_subscriber_dropped_total{reason=\"silenced\",subscriber=\"desk\"} 1"));
+  EXPECT_THAT(Metrics(), HasSubstr("racewatch_subscriber_dropped_total{reason=\"expired\",subscriber=\"desk\"} 1"));
 }
 
-TEST_F(WebhookTest, ANewSubscriberBeginsWithTheNextAlert) {
+TEST_F(NotifierTest, ANewSubscriberBeginsWithTheNextAlert) {
   Log();
   Begin({Subscriber()});
   const std::string next = Log();
@@ -372,6 +361,8 @@ TEST(SubscriberConfigTest, EveryProblemIsReportedAtOnce) {
     subscribers { name: "Desk!" url: "ftp://x" match { rules: "none" themes: "weather" states: "maybe" } quiet { from: "25:00" to: "x" } }
     subscribers { name: "a" url: "https://x.example/" secret_files: "/nowhere/secret" retry_s_min: 10 retry_s_max: 5 timeout_s: 500 }
     subscribers { name: "a" url: "https://x.example/" secret_files: "/nowhere/secret" }
+    subscribers { name: "b" url: "https://x.example/" email { server: "http://x" tls: "maybe" from: "me" username: "u" } quiet { from: "22:00" to: "07:00" time_zone: "Mars/Base" } }
+    subscribers { name: "c" email { server: "smtps://mail.example" tls: "none" from: "a@b.example" to: "a, b@c.example" username: "u" password_file: "/nowhere/word" ca_file: "/nowhere/ca" } quiet { from: "22:00" to: "07:00" time_zone: "Europe/Berlin" utc_offset_minutes: 60 } }
     silences { rule: "chips" from: "yesterday" until: "2026-01-05T01:00:00Z" }
     silences { from: "2026-01-05T01:00:00Z" until: "2026-01-05T01:00:00Z" })", &config));
   base::Problems problems;
@@ -382,7 +373,11 @@ TEST(SubscriberConfigTest, EveryProblemIsReportedAtOnce) {
                           HasSubstr("subscribers[0].match[0].states"), HasSubstr("subscribers[0].quiet.from"),
                           HasSubstr("subscribers[0].quiet.to"), HasSubstr("/nowhere/secret"), HasSubstr("subscribers[1].timeout_s"),
                           HasSubstr("subscribers[1].retry_s_max"), HasSubstr("/nowhere/secret"), HasSubstr("'a' is used twice"),
-                          HasSubstr("silences[0].from"), HasSubstr("silences[1].until")));
+                          HasSubstr("subscribers[3].url: not together"), HasSubstr("subscribers[3].email.server"), HasSubstr("subscribers[3].email.tls"),
+                          HasSubstr("subscribers[3].email.password_file"), HasSubstr("subscribers[3].email.from"), HasSubstr("subscribers[3].email.to"),
+                          HasSubstr("'Mars/Base'"), HasSubstr("subscribers[4].email.tls: smtps"), HasSubstr("subscribers[4].email.username"),
+                          HasSubstr("/nowhere/word"), HasSubstr("/nowhere/ca"), HasSubstr("'a, b@c.example' is no address"),
+                          HasSubstr("subscribers[4].quiet.time_zone: not together"), HasSubstr("silences[0].from"), HasSubstr("silences[1].until")));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "store/webhook/subscriber_config.h"
+#include "store/notify/subscriber_config.h"
 
 #include <google/protobuf/util/time_util.h>
 
@@ -10,13 +10,12 @@
 #include "racewatch/v1/alert.pb.h"
 #include "racewatch/v1/config.pb.h"
 #include "store/alert/alert_json.h"
+#include "store/notify/quiet_hours.h"
 
 namespace racewatch::store {
 namespace {
 
 using google::protobuf::util::TimeUtil;
-
-constexpr int64_t kDayMinutes = 24 * 60;
 
 bool ValidName(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -29,19 +28,19 @@ bool Fits(const std::string& pattern, const std::string& text) {
   return pattern == text;
 }
 
-// Minutes of the day of HH:MM; nullopt: it is none.
-std::optional<int64_t> Minutes(const std::string& text) {
-  const auto digit = [&](size_t i) { return text[i] >= '0' && text[i] <= '9'; };
-  if (text.size() != 5 || text[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4)) return std::nullopt;
-  const int64_t hours = (text[0] - '0') * 10 + text[1] - '0', minutes = (text[3] - '0') * 10 + text[4] - '0';
-  if (hours > 23 || minutes > 59) return std::nullopt;
-  return hours * 60 + minutes;
-}
-
 std::optional<base::UnixMs> Moment(const std::string& text) {
   google::protobuf::Timestamp time;
   if (!TimeUtil::FromString(text, &time)) return std::nullopt;
   return TimeUtil::TimestampToMilliseconds(time);
+}
+
+base::Result<std::string> FirstLine(const std::string& what, const std::string& name) {
+  std::ifstream file(name);
+  std::string line;
+  if (!file) return base::NotFound(what + " " + name + ": cannot be read");
+  std::getline(file, line);
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
 }
 
 void CheckRuleName(const std::string& field, const std::string& name, const std::set<std::string>& rules, base::Problems* problems) {
@@ -69,23 +68,48 @@ void CheckMatch(const std::string& at, const v1::AlertMatch& match, const std::s
   if (!(match.score_min() >= 0)) problems->Add(at + ".score_min", "must be at least 0");
 }
 
-void CheckQuiet(const std::string& at, const v1::QuietHours& quiet, base::Problems* problems) {
-  if (!Minutes(quiet.from())) problems->Add(at + ".from", "'" + quiet.from() + "' is no HH:MM");
-  if (!Minutes(quiet.to())) problems->Add(at + ".to", "'" + quiet.to() + "' is no HH:MM");
-  if (Minutes(quiet.from()) && quiet.from() == quiet.to()) problems->Add(at, "is empty: from is to");
-  if (quiet.utc_offset_minutes() < -720 || quiet.utc_offset_minutes() > 840)
-    problems->Add(at + ".utc_offset_minutes", "must be from -720 to 840");
-  if (!(quiet.score_urgent() >= 0)) problems->Add(at + ".score_urgent", "must be at least 0");
+bool ValidAddress(const std::string& address) {
+  const size_t at = address.rfind('@');
+  return at != std::string::npos && at > 0 && at + 1 < address.size() && address.size() <= 254 &&
+         std::all_of(address.begin(), address.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '<' && c != '>' && c != ',' && c != '"'; });
+}
+
+void CheckEmail(const std::string& at, const v1::EmailConfig& email, base::Problems* problems) {
+  const bool tls_first = email.server().starts_with("smtps://");
+  const size_t host = email.server().find("//") + 2;
+  if ((!tls_first && !email.server().starts_with("smtp://")) || email.server().size() <= host || email.server().find('/', host) != std::string::npos)
+    problems->Add(at + ".server", "'" + email.server() + "' is not like smtp://HOST:PORT or smtps://HOST:PORT");
+  if (email.tls() != "" && email.tls() != "starttls" && email.tls() != "none") problems->Add(at + ".tls", "'" + email.tls() + "' is not starttls or none");
+  if (tls_first && !email.tls().empty()) problems->Add(at + ".tls", "smtps:// speaks TLS from the start");
+  if (email.tls() == "none" && !email.username().empty()) problems->Add(at + ".username", "a password goes over TLS only");
+  if (email.username().empty() != email.password_file().empty()) problems->Add(at + ".password_file", "username and password_file go together");
+  else if (const auto password = ReadPassword(email); !password.ok()) problems->Add(at + ".password_file", password.status().message());
+  if (!email.ca_file().empty() && !std::ifstream(email.ca_file())) problems->Add(at + ".ca_file", email.ca_file() + ": cannot be read");
+  if (!ValidAddress(email.from())) problems->Add(at + ".from", "'" + email.from() + "' is no address");
+  if (email.to().empty() || email.to_size() > 50) problems->Add(at + ".to", "1 to 50 addresses are needed");
+  for (const std::string& to : email.to())
+    if (!ValidAddress(to)) problems->Add(at + ".to", "'" + to + "' is no address");
+}
+
+// Where it goes: to a webhook or a mail server.
+void CheckTransport(const std::string& at, const v1::SubscriberConfig& subscriber, base::Problems* problems) {
+  if (subscriber.has_email()) {
+    if (!subscriber.url().empty()) problems->Add(at + ".url", "not together with email");
+    if (!subscriber.secret_files().empty()) problems->Add(at + ".secret_files", "not together with email");
+    if (subscriber.allow_private_addresses()) problems->Add(at + ".allow_private_addresses", "not together with email");
+    return CheckEmail(at + ".email", subscriber.email(), problems);
+  }
+  if (!subscriber.url().starts_with("http://") && !subscriber.url().starts_with("https://"))
+    problems->Add(at + ".url", "'" + subscriber.url() + "' is not http or https");
+  if (subscriber.secret_files().empty()) problems->Add(at + ".secret_files", "is required: the body is signed");
+  else if (const auto secrets = ReadSecrets(subscriber); !secrets.ok()) problems->Add(at + ".secret_files", secrets.status().message());
 }
 
 void CheckSubscriber(const std::string& at, const v1::SubscriberConfig& given, const std::set<std::string>& rules,
                      const std::set<std::string>& queries, base::Problems* problems) {
   const v1::SubscriberConfig subscriber = SubscriberWithDefaults(given);
   if (!ValidName(subscriber.name())) problems->Add(at + ".name", "must be 1 to 64 of a-z 0-9 _ -, not '" + subscriber.name() + "'");
-  if (!subscriber.url().starts_with("http://") && !subscriber.url().starts_with("https://"))
-    problems->Add(at + ".url", "'" + subscriber.url() + "' is not http or https");
-  if (subscriber.secret_files().empty()) problems->Add(at + ".secret_files", "is required: the body is signed");
-  else if (const auto secrets = ReadSecrets(subscriber); !secrets.ok()) problems->Add(at + ".secret_files", secrets.status().message());
+  CheckTransport(at, subscriber, problems);
   for (int i = 0; i < subscriber.match_size(); ++i)
     CheckMatch(at + ".match[" + std::to_string(i) + "]", subscriber.match(i), rules, queries, problems);
   if (subscriber.has_quiet()) CheckQuiet(at + ".quiet", subscriber.quiet(), problems);
@@ -114,7 +138,7 @@ v1::SubscriberConfig SubscriberWithDefaults(const v1::SubscriberConfig& given) {
   v1::SubscriberConfig out = given;
   if (out.group_max() == 0) out.set_group_max(100);
   if (out.group_s() == 0) out.set_group_max(1);
-  if (out.timeout_s() == 0) out.set_timeout_s(10);
+  if (out.timeout_s() == 0) out.set_timeout_s(out.has_email() ? 60 : 10);
   if (out.retry_s_min() == 0) out.set_retry_s_min(1);
   if (out.retry_s_max() == 0) out.set_retry_s_max(900);
   if (out.give_up_hours() == 0) out.set_give_up_hours(72);
@@ -145,18 +169,22 @@ void ValidateSubscribers(const v1::StoreConfig& config, base::Problems* problems
 base::Result<std::vector<std::string>> ReadSecrets(const v1::SubscriberConfig& subscriber) {
   std::vector<std::string> secrets;
   for (const std::string& name : subscriber.secret_files()) {
-    std::ifstream file(name);
-    std::string line;
-    if (!file) return base::NotFound("secret file " + name + ": cannot be read");
-    std::getline(file, line);
-    if (line.ends_with('\r')) line.pop_back();
+    RW_ASSIGN_OR_RETURN(std::string line, FirstLine("secret file", name));
     if (line.size() < 16) return base::InvalidArgument("secret file " + name + ": the first line has fewer than 16 characters");
     secrets.push_back(std::move(line));
   }
   return secrets;
 }
 
+base::Result<std::string> ReadPassword(const v1::EmailConfig& email) {
+  if (email.password_file().empty()) return std::string();
+  RW_ASSIGN_OR_RETURN(std::string line, FirstLine("password file", email.password_file()));
+  if (line.empty()) return base::InvalidArgument("password file " + email.password_file() + ": the first line is empty");
+  return line;
+}
+
 bool Wants(const v1::SubscriberConfig& subscriber, const v1::Alert& alert) {
+  if (subscriber.has_email() && alert.repeat()) return false;  // a person needs no daily reminder of what is open
   return subscriber.match().empty() ||
          std::any_of(subscriber.match().begin(), subscriber.match().end(), [&](const auto& match) { return Meets(match, alert); });
 }
@@ -167,13 +195,6 @@ bool Silenced(const std::vector<v1::SilenceConfig>& silences, const v1::Alert& a
     return (silence.rule().empty() || Fits(silence.rule(), alert.rule())) && (silence.key().empty() || Fits(silence.key(), alert.key())) &&
            Moment(silence.from()).value_or(at + 1) <= at && at < Moment(silence.until()).value_or(at);
   });
-}
-
-bool IsQuiet(const v1::QuietHours& quiet, base::UnixMs now) {
-  const auto from = Minutes(quiet.from()), to = Minutes(quiet.to());
-  if (!from || !to) return false;
-  const int64_t minute = ((now / 60'000 + quiet.utc_offset_minutes()) % kDayMinutes + kDayMinutes) % kDayMinutes;
-  return *from <= *to ? minute >= *from && minute < *to : minute >= *from || minute < *to;
 }
 
 }  // namespace racewatch::store

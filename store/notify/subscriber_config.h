@@ -1,5 +1,5 @@
 // Subscribers and silences as configured: validation with every problem at once, defaults, and what a subscriber is told
-// of. Pure functions, but for ReadSecrets.
+// of. Pure functions, but for ReadSecrets and ReadPassword.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 
 namespace racewatch::v1 {
 class Alert;
-class QuietHours;
+class EmailConfig;
 class SilenceConfig;
 class StoreConfig;
 class SubscriberConfig;
@@ -31,13 +31,14 @@ v1::SubscriberConfig SubscriberWithDefaults(const v1::SubscriberConfig& subscrib
 // The first line of each file. NOT_FOUND or INVALID_ARGUMENT name the file, never its content.
 base::Result<std::vector<std::string>> ReadSecrets(const v1::SubscriberConfig& subscriber);
 
-// True when one of the subscriber's matches takes the alert, or when it has none.
+// The first line of the file; empty without a login. Errors likewise.
+base::Result<std::string> ReadPassword(const v1::EmailConfig& email);
+
+// True when one of the subscriber's matches takes the alert, or when it has none. Mail subscribers never want a
+// repeat.
 bool Wants(const v1::SubscriberConfig& subscriber, const v1::Alert& alert);
 
 // True when a silence covers it at Alert.at.
 bool Silenced(const std::vector<v1::SilenceConfig>& silences, const v1::Alert& alert);
-
-// True when nothing is to be sent at `now`; false without quiet hours.
-bool IsQuiet(const v1::QuietHours& quiet, base::UnixMs now);
 
 }  // namespace racewatch::store

@@ -1,4 +1,4 @@
-#include "store/webhook/request.h"
+#include "store/notify/webhook.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -31,6 +31,8 @@ Json Structured(const v1::Alert& alert) {
   return event;
 }
 
+}  // namespace
+
 std::string DeliveryId(const std::string& subscriber, const std::vector<v1::Alert>& alerts) {
   std::string text = subscriber;
   for (const v1::Alert& alert : alerts) text += "|" + alert.id() + "/" + std::to_string(alert.sequence());
@@ -40,8 +42,6 @@ std::string DeliveryId(const std::string& subscriber, const std::vector<v1::Aler
                 static_cast<unsigned long long>(hash.low64));
   return id;
 }
-
-}  // namespace
 
 std::string HmacSha256(std::string_view secret, std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};

@@ -18,6 +18,9 @@ namespace racewatch::store {
 // HMAC-SHA256 (RFC 2104, FIPS 180-4) in lower-case hexadecimal.
 std::string HmacSha256(std::string_view secret, std::string_view text);
 
+// The same for the same subscriber and alerts: 32 hexadecimal digits.
+std::string DeliveryId(const std::string& subscriber, const std::vector<v1::Alert>& alerts);
+
 struct DeliveryOptions {
   std::string subscriber;
   std::vector<std::string> secrets;

@@ -1,4 +1,4 @@
-#include "store/webhook/webhooks.h"
+#include "store/notify/notifier.h"
 
 #include <google/protobuf/util/time_util.h>
 #include <prometheus/counter.h>
@@ -16,8 +16,11 @@
 #include "store/alert/series_view.h"
 #include "store/article_row.h"
 #include "store/codec.h"
-#include "store/webhook/request.h"
-#include "store/webhook/subscriber_config.h"
+#include "store/notify/webhook.h"
+#include "store/notify/mail.h"
+#include "store/notify/quiet_hours.h"
+#include "store/notify/smtp_client.h"
+#include "store/notify/subscriber_config.h"
 
 namespace racewatch::store {
 namespace {
@@ -26,7 +29,7 @@ using google::protobuf::util::TimeUtil;
 
 constexpr size_t kAnswerBytesMax = 64u << 10;
 constexpr size_t kRowsPerLook = 1000;
-constexpr char kPlacePrefix[] = "webhook/";
+constexpr char kPlacePrefix[] = "webhook/";  // of mail subscribers too
 
 // What is durable of a subscriber, in Table::kMeta.
 struct Place {
@@ -46,7 +49,7 @@ struct Place {
     const uint64_t version = in.Varint();
     out.done = in.Varint();
     out.stopped_url = std::string(in.Text());
-    if (!in.ok() || version != 1) return base::DataLoss("webhook place: damaged");
+    if (!in.ok() || version != 1) return base::DataLoss("place of a subscriber: damaged");
     return out;
   }
 };
@@ -82,7 +85,9 @@ struct PassedOver {
 
 struct Subscriber {
   v1::SubscriberConfig config;
-  std::vector<std::string> secrets;
+  std::vector<std::string> secrets;  // of a webhook
+  std::string password;              // of a mail server
+  bool served = true;                // false: what it needs could not be read
   Place place;
   bool known = false;     // the place lies in the table
   // The request in flight, and its answer once it is there.
@@ -106,7 +111,7 @@ struct Next {
 
 }  // namespace
 
-struct Webhooks::Impl {
+struct Notifier::Impl {
   Impl(Engine& e, base::Clock& c, prometheus::Registry& r, base::Log& l)
       : engine(e), clock(c), registry(r), log(l), guarded({.user_agent = "racewatch-webhook"}),
         open({.user_agent = "racewatch-webhook", .allow_private_addresses = true}) {}
@@ -117,6 +122,7 @@ struct Webhooks::Impl {
   base::Log& log;
   base::HttpClient guarded;
   base::HttpClient open;  // for those who may have a private address
+  SmtpClient mail;
   std::vector<std::shared_ptr<Subscriber>> subscribers;  // shared with callbacks, which may come after a change of configuration
   std::vector<v1::SilenceConfig> silences;
   std::mt19937_64 dice{std::random_device{}()};
@@ -127,30 +133,37 @@ struct Webhooks::Impl {
   base::Status TakeAnswer(Subscriber* subscriber, const Claim& leader);
   base::Status Serve(const std::shared_ptr<Subscriber>& subscriber, const Claim& leader);
   bool Due(const Subscriber& subscriber, const Next& next) const;
-  void Start(const std::shared_ptr<Subscriber>& subscriber, Next next);
+  void Start(const std::shared_ptr<Subscriber>& subscriber, const Next& next);
+  void StartMail(const std::shared_ptr<Subscriber>& subscriber, const Next& next);
+  void StartWebhook(const std::shared_ptr<Subscriber>& subscriber, const Next& next);
+  void CancelAll() {
+    guarded.CancelAll();
+    open.CancelAll();
+    mail.CancelAll();
+  }
   void BackOff(Subscriber* subscriber, const Answer& answer);
   void CountDelivery(const std::string& subscriber, const std::string& outcome) {
-    base::MakeCounter(registry, "racewatch_webhook_requests_total", "Requests to subscribers, by what came of them.",
+    base::MakeCounter(registry, "racewatch_subscriber_requests_total", "Requests and mails to subscribers, by what came of them.",
                       {{"subscriber", subscriber}, {"outcome", outcome}}).Increment();
   }
   void CountPassedOver(const std::string& subscriber, const PassedOver& alerts) {
     for (const auto& [reason, n] : {std::pair("silenced", alerts.silenced), {"expired", alerts.expired}, {"trimmed", alerts.trimmed}})
       if (n > 0)
-        base::MakeCounter(registry, "racewatch_webhook_dropped_total", "Alerts a subscriber wanted and was not told of.",
+        base::MakeCounter(registry, "racewatch_subscriber_dropped_total", "Alerts a subscriber wanted and was not told of.",
                           {{"subscriber", subscriber}, {"reason", reason}}).Increment(static_cast<double>(n));
   }
   void Show(const Subscriber& subscriber, size_t waiting, base::UnixMs oldest_ms) {
     const std::string& name = subscriber.config.name();
-    base::MakeGauge(registry, "racewatch_webhook_waiting_alerts", "Alerts a subscriber is still to be told of; counted up to what one request holds.",
+    base::MakeGauge(registry, "racewatch_subscriber_waiting_alerts", "Alerts a subscriber is still to be told of; counted up to what one request holds.",
                     {{"subscriber", name}}).Set(static_cast<double>(waiting));
-    base::MakeGauge(registry, "racewatch_webhook_waiting_seconds", "Age of the oldest of them.", {{"subscriber", name}})
+    base::MakeGauge(registry, "racewatch_subscriber_waiting_seconds", "Age of the oldest of them.", {{"subscriber", name}})
         .Set(waiting > 0 ? std::max(0.0, static_cast<double>(clock.NowMs() - oldest_ms) / 1000) : 0);
-    base::MakeGauge(registry, "racewatch_webhook_stopped", "1 when a subscriber answered 410 and is not asked again.", {{"subscriber", name}})
+    base::MakeGauge(registry, "racewatch_subscriber_stopped", "1 when a subscriber answered 410 and is not asked again.", {{"subscriber", name}})
         .Set(subscriber.place.stopped_url.empty() ? 0 : 1);
   }
 };
 
-base::Status Webhooks::Impl::RestoreOne(Subscriber* subscriber) {
+base::Status Notifier::Impl::RestoreOne(Subscriber* subscriber) {
   RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kMeta, kPlacePrefix + subscriber->config.name()));
   subscriber->place = {};
   subscriber->known = stored.has_value();
@@ -166,7 +179,7 @@ base::Status Webhooks::Impl::RestoreOne(Subscriber* subscriber) {
   return {};
 }
 
-base::Result<Next> Webhooks::Impl::Look(const Subscriber& subscriber) const {
+base::Result<Next> Notifier::Impl::Look(const Subscriber& subscriber) const {
   Next next;
   next.to = subscriber.place.done;
   const base::UnixMs oldest = clock.NowMs() - int64_t{subscriber.config.give_up_hours()} * kHourMs;
@@ -195,7 +208,7 @@ base::Result<Next> Webhooks::Impl::Look(const Subscriber& subscriber) const {
   return next;
 }
 
-base::Status Webhooks::Impl::Move(Subscriber* subscriber, uint64_t done, const Claim& leader) {
+base::Status Notifier::Impl::Move(Subscriber* subscriber, uint64_t done, const Claim& leader) {
   Place place = subscriber->place;
   place.done = done;
   Batch batch;
@@ -207,7 +220,7 @@ base::Status Webhooks::Impl::Move(Subscriber* subscriber, uint64_t done, const C
   return {};
 }
 
-void Webhooks::Impl::BackOff(Subscriber* subscriber, const Answer& answer) {
+void Notifier::Impl::BackOff(Subscriber* subscriber, const Answer& answer) {
   const v1::SubscriberConfig& config = subscriber->config;
   const int64_t longest = int64_t{config.retry_s_max()} * 1000;
   const int64_t step = std::min(longest, int64_t{config.retry_s_min()} * 1000 << std::min(subscriber->failures, 20u));
@@ -218,7 +231,7 @@ void Webhooks::Impl::BackOff(Subscriber* subscriber, const Answer& answer) {
   subscriber->retry_at_ms = clock.NowMs() + wait;
 }
 
-base::Status Webhooks::Impl::TakeAnswer(Subscriber* subscriber, const Claim& leader) {
+base::Status Notifier::Impl::TakeAnswer(Subscriber* subscriber, const Claim& leader) {
   if (!subscriber->answer) return {};
   const Answer answer = *std::exchange(subscriber->answer, std::nullopt);
   const std::string& name = subscriber->config.name();
@@ -231,14 +244,14 @@ base::Status Webhooks::Impl::TakeAnswer(Subscriber* subscriber, const Claim& lea
     CountPassedOver(name, subscriber->passed_over);
     return {};
   }
-  log.RateLimited(base::LogLevel::kWarn, answer.gone ? "webhook_gone" : "webhook_failed",
+  log.RateLimited(base::LogLevel::kWarn, answer.gone ? "subscriber_gone" : "subscriber_not_told",
                   {{"subscriber", name}, {"outcome", answer.outcome}, {"failures", subscriber->failures + 1}});
   if (!answer.gone) return BackOff(subscriber, answer), base::Status();
   subscriber->place.stopped_url = subscriber->config.url();
   return Move(subscriber, subscriber->place.done, leader);
 }
 
-bool Webhooks::Impl::Due(const Subscriber& subscriber, const Next& next) const {
+bool Notifier::Impl::Due(const Subscriber& subscriber, const Next& next) const {
   const v1::SubscriberConfig& config = subscriber.config;
   if (next.alerts.empty() || clock.NowMs() < subscriber.retry_at_ms) return false;
   const bool urgent = config.quiet().score_urgent() > 0 && next.score >= config.quiet().score_urgent();
@@ -246,24 +259,47 @@ bool Webhooks::Impl::Due(const Subscriber& subscriber, const Next& next) const {
   return next.alerts.size() >= config.group_max() || clock.NowMs() - next.oldest_ms >= int64_t{config.group_s()} * 1000;
 }
 
-void Webhooks::Impl::Start(const std::shared_ptr<Subscriber>& subscriber, Next next) {
+void Notifier::Impl::Start(const std::shared_ptr<Subscriber>& subscriber, const Next& next) {
+  subscriber->in_flight = true;
+  subscriber->sent_to = next.to;
+  subscriber->passed_over = next.passed_over;
+  if (subscriber->config.has_email()) StartMail(subscriber, next);
+  else StartWebhook(subscriber, next);
+}
+
+void Notifier::Impl::StartMail(const std::shared_ptr<Subscriber>& subscriber, const Next& next) {
+  const v1::SubscriberConfig& config = subscriber->config;
+  const v1::EmailConfig& email = config.email();
+  MailCall call;
+  call.server = email.server();
+  call.tls = email.tls() != "none";
+  call.ca_file = email.ca_file();
+  call.username = email.username();
+  call.password = subscriber->password;
+  call.from = email.from();
+  call.to = {email.to().begin(), email.to().end()};
+  call.message = MakeMail({config.name(), call.from, call.to, config.group_s() > 0}, next.alerts, clock.NowMs());
+  call.timeout = std::chrono::seconds(config.timeout_s());
+  mail.Start(std::move(call), [subscriber](const MailResult& result) {
+    subscriber->answer = Answer{.outcome = result.outcome, .delivered = result.delivered};
+  });
+}
+
+void Notifier::Impl::StartWebhook(const std::shared_ptr<Subscriber>& subscriber, const Next& next) {
   const v1::SubscriberConfig& config = subscriber->config;
   base::HttpCall call = MakeDelivery({config.name(), subscriber->secrets, config.group_s() > 0}, next.alerts, clock.NowMs());
   call.url = config.url();
   call.timeout = std::chrono::seconds(config.timeout_s());
   call.body_bytes_max = kAnswerBytesMax;
-  subscriber->in_flight = true;
-  subscriber->sent_to = next.to;
-  subscriber->passed_over = next.passed_over;
   (config.allow_private_addresses() ? open : guarded).Start(std::move(call), [subscriber](const base::HttpReply& reply) {
     subscriber->answer = Read(reply);
   });
 }
 
-base::Status Webhooks::Impl::Serve(const std::shared_ptr<Subscriber>& subscriber, const Claim& leader) {
+base::Status Notifier::Impl::Serve(const std::shared_ptr<Subscriber>& subscriber, const Claim& leader) {
   RW_RETURN_IF_ERROR(TakeAnswer(subscriber.get(), leader));
   if (subscriber->in_flight) return {};
-  if (!subscriber->place.stopped_url.empty() || subscriber->secrets.empty()) return Show(*subscriber, 0, 0), base::Status();
+  if (!subscriber->place.stopped_url.empty() || !subscriber->served) return Show(*subscriber, 0, 0), base::Status();
   RW_ASSIGN_OR_RETURN(Next next, Look(*subscriber));
   Show(*subscriber, next.alerts.size(), next.oldest_ms);
   // What was passed over without a request behind it is dealt with now, and so is a new subscriber's beginning.
@@ -273,37 +309,39 @@ base::Status Webhooks::Impl::Serve(const std::shared_ptr<Subscriber>& subscriber
     return {};
   }
   if (!Due(*subscriber, next)) return {};
-  Start(subscriber, std::move(next));
+  Start(subscriber, next);
   return {};
 }
 
-Webhooks::Webhooks(Engine& engine, base::Clock& clock, prometheus::Registry& registry, base::Log& log)
+Notifier::Notifier(Engine& engine, base::Clock& clock, prometheus::Registry& registry, base::Log& log)
     : impl_(std::make_unique<Impl>(engine, clock, registry, log)) {}
-Webhooks::~Webhooks() = default;
+Notifier::~Notifier() = default;
 
-void Webhooks::Configure(const std::vector<v1::SubscriberConfig>& subscribers, const std::vector<v1::SilenceConfig>& silences) {
+void Notifier::Configure(const std::vector<v1::SubscriberConfig>& subscribers, const std::vector<v1::SilenceConfig>& silences) {
   impl_->subscribers.clear();
-  impl_->guarded.CancelAll();
-  impl_->open.CancelAll();
+  impl_->CancelAll();
   impl_->silences = silences;
   for (const v1::SubscriberConfig& config : subscribers) {
     auto subscriber = std::make_shared<Subscriber>();
     subscriber->config = SubscriberWithDefaults(config);
     auto secrets = ReadSecrets(config);
-    if (secrets.ok()) {
+    auto password = ReadPassword(config.email());
+    const base::Status status = secrets.ok() ? password.status() : secrets.status();
+    subscriber->served = status.ok();
+    if (status.ok()) {
       subscriber->secrets = std::move(secrets).value();
+      subscriber->password = std::move(password).value();
     } else {
       impl_->CountDelivery(config.name(), "no_secret");
-      impl_->log.Error("webhook_not_served", {{"subscriber", config.name()}, {"why", secrets.status().message()}});
+      impl_->log.Error("subscriber_not_served", {{"subscriber", config.name()}, {"why", status.message()}});
     }
     impl_->subscribers.push_back(std::move(subscriber));
   }
 }
 
-base::Status Webhooks::Restore() {
+base::Status Notifier::Restore() {
   // What is in flight may have been overtaken by another leader: its answer says nothing about the place as it is now.
-  impl_->guarded.CancelAll();
-  impl_->open.CancelAll();
+  impl_->CancelAll();
   for (const auto& subscriber : impl_->subscribers) {
     subscriber->in_flight = false;
     subscriber->answer.reset();
@@ -312,16 +350,19 @@ base::Status Webhooks::Restore() {
   return {};
 }
 
-base::Status Webhooks::Run(const Claim& leader, std::chrono::milliseconds wait) {
+base::Status Notifier::Run(const Claim& leader, std::chrono::milliseconds wait) {
   if (impl_->subscribers.empty()) return {};
-  const bool at_open = impl_->open.in_flight() > 0;
-  if (impl_->guarded.in_flight() > 0) impl_->guarded.Poll(at_open ? std::chrono::milliseconds(0) : wait);
-  if (at_open) impl_->open.Poll(wait);
+  // One of the clients waits, for all of them.
+  const bool by_mail = impl_->mail.in_flight() > 0, at_open = impl_->open.in_flight() > 0;
+  constexpr auto kNoWait = std::chrono::milliseconds(0);
+  if (impl_->guarded.in_flight() > 0) impl_->guarded.Poll(at_open || by_mail ? kNoWait : wait);
+  if (at_open) impl_->open.Poll(by_mail ? kNoWait : wait);
+  if (by_mail) impl_->mail.Poll(wait);
   for (const auto& subscriber : impl_->subscribers) RW_RETURN_IF_ERROR(impl_->Serve(subscriber, leader));
   return {};
 }
 
-bool Webhooks::busy() const {
+bool Notifier::busy() const {
   return std::any_of(impl_->subscribers.begin(), impl_->subscribers.end(), [](const auto& one) { return one->in_flight; });
 }
 

@@ -1,6 +1,6 @@
-// Tells subscribers by HTTP POST what the alert log holds: each from a durable place in the log of its own, in order, one
-// request at a time. The place moves only after a 2xx answer, so a receiver or a store that was down misses nothing, and a
-// repeat carries the same ce_id. Failures are tried again with back-off and jitter until an alert is too old; 410 ends
+// Tells subscribers by HTTP POST or e-mail what the alert log holds: each from a durable place in the log of its own, in
+// order, one request or mail at a time. The place moves only after a 2xx answer, so a receiver or a store that was down
+// misses nothing, and a repeat carries the same ce_id (mail: Message-ID). Failures are tried again with back-off and jitter until an alert is too old; 410 ends
 // a subscription until its URL changes. Redirects are answers that failed.
 // One thread, that of the store's loop; nothing here waits longer than the caller says. Engine, clock, log and registry
 // outlive it. Errors: those of the engine; what receivers do is counted and logged.
@@ -25,10 +25,10 @@ class SubscriberConfig;
 
 namespace racewatch::store {
 
-class Webhooks {
+class Notifier {
  public:
-  Webhooks(Engine& engine, base::Clock& clock, prometheus::Registry& registry, base::Log& log);
-  ~Webhooks();  // requests in flight end; their alerts are sent again by the next life
+  Notifier(Engine& engine, base::Clock& clock, prometheus::Registry& registry, base::Log& log);
+  ~Notifier();  // requests in flight end; their alerts are sent again by the next life
 
   // As validated by ValidateSubscribers; secrets are read here. Replaces what was configured before. A subscriber whose
   // secrets cannot be read keeps its place and is not served (logged, counted).
