@@ -191,6 +191,8 @@ std::vector<MetricFamily> TrendCollectable::Collect() const {
   const auto view = engine->Snapshot();
   const base::UnixMs now = clock_.NowMs();
   Families families;
+  Families::Put(&families.Add("racewatch_clock_timestamp_seconds", "The store's clock, which may be a simulated one.", MetricType::Gauge), {},
+                static_cast<double>(now) / 1000);
   base::Status status = AddTotals(*view, WindowKind::kFirst, &families);
   if (status.ok()) status = AddTotals(*view, WindowKind::kAll, &families);
   if (status.ok()) status = AddStories(*view, &families);

@@ -167,6 +167,17 @@ TEST_F(StoreRoleTest, TheApiTheGaugesAndTheRpcAgreeToTheInteger) {
   EXPECT_GT(total, 20);
 }
 
+TEST_F(StoreRoleTest, TheClockThatAlertStepsFollowIsExported) {
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  for (int i = 0; i < 2; ++i, clock_.Advance(3'600'000)) {
+    const std::string metrics = life.Get("/metrics")->body;
+    const size_t at = metrics.find("\nracewatch_clock_timestamp_seconds ");
+    ASSERT_NE(at, std::string::npos);
+    EXPECT_EQ(std::stod(metrics.substr(metrics.find(' ', at))), static_cast<double>(clock_.NowMs()) / 1000);
+  }
+}
+
 TEST_F(StoreRoleTest, BadParametersAreExplained) {
   Life life(bus_, clock_, dir_.path());
   life.Start();
