@@ -200,6 +200,13 @@ std::string Summary(const Pipeline& pipeline) {
   return line.dump();
 }
 
+// What SIGHUP does: the model file and the store's part of the configuration are read again.
+void Reload(const UpFlags& flags, Pipeline& pipeline, Process& process) {
+  (void)pipeline.classifier.Reload();
+  v1::UpConfig next;
+  if (LoadConfigFlag(flags.role, &next) < 0) ReloadStore(next.store(), *pipeline.store, process.log());
+}
+
 int RunLive(const UpFlags& flags, const v1::UpConfig& config) {
   Process process("up", config.log(), config.http());
   base::SystemClock clock;
@@ -210,11 +217,7 @@ int RunLive(const UpFlags& flags, const v1::UpConfig& config) {
     const std::string why = pipeline.store->NotReady();
     return why.empty() ? pipeline.tagger->NotReady() : why;
   });
-  return process.Run([&] {
-    (void)pipeline.classifier.Reload();
-    v1::UpConfig next;
-    if (LoadConfigFlag(flags.role, &next) < 0) ReloadStore(next.store(), *pipeline.store, process.log());
-  });
+  return process.Run([&] { Reload(flags, pipeline, process); });
 }
 
 int RunDemo(const UpFlags& flags, v1::UpConfig config) {
@@ -248,7 +251,7 @@ int RunDemo(const UpFlags& flags, v1::UpConfig config) {
     process.RequestStop(base::Status::Ok());
   });
   process.Add(driver);
-  const int code = process.Run();
+  const int code = process.Run([&] { Reload(flags, pipeline, process); });
   if (!summary.empty()) std::puts(summary.c_str());
   week.Stop();
   return code;
