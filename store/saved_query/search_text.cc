@@ -3,6 +3,7 @@
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
+#include <unicode/utf8.h>
 
 #include <array>
 #include <functional>
@@ -52,7 +53,10 @@ class Writer {
     const bool unspaced = IsUnspaced(c);
     if (unspaced != unspaced_ && out_->back() != ' ') Space();
     unspaced_ = unspaced;
-    icu::UnicodeString(c).toUTF8String(*out_);
+    char bytes[U8_MAX_LENGTH];
+    int32_t n = 0;
+    U8_APPEND_UNSAFE(bytes, n, c);
+    out_->append(bytes, static_cast<size_t>(n));
   }
   void Space() {
     unspaced_ = false;

@@ -143,7 +143,8 @@ SyndicationEntry EntryOf(const ArticleRow& row, const v1::TaggedArticle& tagged)
   entry.title = article.title().empty() ? article.url() : article.title();
   entry.url = article.url();
   entry.summary = Snippet(article);
-  entry.author = article.author().empty() ? article.publisher() : article.author() + ", " + article.publisher();
+  entry.author = article.publisher().empty() ? "unknown" : article.publisher();  // Atom wants one
+  if (!article.author().empty()) entry.author = article.author() + ", " + entry.author;
   if (article.language() != "und") entry.language = article.language();
   if (row.counted.event.ms > 0) entry.published = row.counted.event.ms;
   // By the source's times, not by our clock: a store that is rebuilt must not show everything as new.
