@@ -27,7 +27,7 @@ void ValidateClassifierConfig(const v1::ClassifierConfig& config, base::Problems
 }
 
 ClassifierRole::ClassifierRole(const v1::ClassifierConfig& config, prometheus::Registry& registry, base::Log& log)
-    : config_(config), registry_(registry), log_(log) {}
+    : config_(config), registry_(registry), log_(log), model_path_(config.model()) {}
 ClassifierRole::~ClassifierRole() = default;
 
 base::Status ClassifierRole::Load() {
@@ -45,14 +45,25 @@ grpc::Service& ClassifierRole::service() { return service_->service(); }
 std::unique_ptr<ClassifierClient> ClassifierRole::LocalClient() { return service_->LocalClient(); }
 
 base::Status ClassifierRole::Reload() {
-  auto loaded = Model::Load(config_.model());
+  std::string path;
+  {
+    const std::scoped_lock lock(mutex_);
+    path = model_path_;
+  }
+  return Serve(path);
+}
+
+base::Status ClassifierRole::Serve(const std::string& path) {
+  const std::scoped_lock lock(mutex_);
+  auto loaded = Model::Load(path);
   if (!loaded.ok()) {
-    log_.Error("model_reload_failed", {{"path", config_.model()}, {"error", loaded.status().message()}});
+    log_.Error("model_reload_failed", {{"path", path}, {"error", loaded.status().message()}});
     return loaded.status();
   }
   std::shared_ptr<const Model> model = std::move(*loaded);
-  log_.Info("model_reloaded", {{"path", config_.model()}, {"version", model->version()}, {"sha256", model->sha256()}});
+  log_.Info("model_reloaded", {{"path", path}, {"version", model->version()}, {"sha256", model->sha256()}});
   service_->SetModel(std::move(model));
+  model_path_ = path;
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/lifecycle.h"
@@ -39,8 +40,10 @@ class ClassifierRole final : public base::Component {
   grpc::Service& service();
   // For the tagger of the same process (ClassifierService::LocalClient). After Load.
   std::unique_ptr<ClassifierClient> LocalClient();
-  // Loads config.model again and swaps it in; on error the model in service stays.
+  // Loads the model file again and swaps it in; on error the model in service stays. Any thread.
   base::Status Reload();
+  // The same with another file, which later Reloads load too.
+  base::Status Serve(const std::string& path);
 
   std::string name() const override { return "classifier"; }
   base::Status Start() override;
@@ -52,6 +55,8 @@ class ClassifierRole final : public base::Component {
   prometheus::Registry& registry_;
   base::Log& log_;
   std::unique_ptr<ClassifierService> service_;
+  std::mutex mutex_;
+  std::string model_path_;  // config.model, unless Serve was given another
 };
 
 }  // namespace racewatch::classify

@@ -20,14 +20,6 @@ bool IsArticleId(const std::string& id) {
          });
 }
 
-// Never inside a UTF-8 sequence.
-void CutText(std::string* text, size_t bytes_max) {
-  if (text->size() <= bytes_max) return;
-  size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>((*text)[end]) & 0xC0) == 0x80) --end;
-  text->resize(end);
-}
-
 // Appends the field `number` of a message with these bytes (protobuf encoding, "length-delimited records").
 void AppendField(uint32_t number, std::string_view bytes, std::string* out) {
   constexpr uint32_t kLengthDelimited = 2;
@@ -40,14 +32,21 @@ void AppendField(uint32_t number, std::string_view bytes, std::string* out) {
 
 }  // namespace
 
+std::string_view CutAtCharacter(std::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 base::Result<std::unique_ptr<v1::Document>> DecodeDocument(const base::Record& record) {
   v1::Article article;
   if (record.tombstone) return base::InvalidArgument("record without a value");
   if (!article.ParseFromString(record.value)) return base::InvalidArgument("bytes are no racewatch.v1.Article");
   if (!IsArticleId(article.id()))
     return base::InvalidArgument("article id '" + article.id().substr(0, 40) + "' is not 32 hexadecimal digits");
-  CutText(article.mutable_title(), kTextBytesMax / 8);
-  CutText(article.mutable_text(), kTextBytesMax);
+  article.mutable_title()->resize(CutAtCharacter(article.title(), kTitleBytesMax).size());
+  article.mutable_text()->resize(CutAtCharacter(article.text(), kTextBytesMax).size());
   auto document = std::make_unique<v1::Document>();
   document->set_id(std::move(*article.mutable_id()));
   document->set_title(std::move(*article.mutable_title()));

@@ -15,6 +15,10 @@ namespace racewatch::classify {
 // Bytes of text sent to the classifier; longer texts are cut at a character for tagging only (the
 // archive keeps them whole). Evidence offsets stay valid: the cut is at the end.
 inline constexpr size_t kTextBytesMax = 256 << 10;
+inline constexpr size_t kTitleBytesMax = kTextBytesMax / 8;
+
+// The beginning of `text`, never ending inside a UTF-8 sequence.
+std::string_view CutAtCharacter(std::string_view text, size_t bytes_max);
 
 // What the classifier needs of the record's article. INVALID_ARGUMENT when the bytes are no article or the id
 // is not 32 hexadecimal digits.
