@@ -176,6 +176,11 @@ base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, b
       continue;
     }
     p.sighting = std::move(sighting).value();
+    if (model_) {
+      const bool own = p.message->tags().model_version() == *model_;
+      PreferModel(own, &p.sighting.rank);
+      out.other_model += !own;
+    }
     p.id = IdBytes(p.sighting.id);
     const base::TopicPartition where{records[i].topic, records[i].partition};
     RW_ASSIGN_OR_RETURN(p.progress, ProgressOf(where));

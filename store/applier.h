@@ -47,6 +47,7 @@ struct Applied {
   uint64_t stored = 0;
   uint64_t tombstones = 0;          // records without a value: nothing to count
   uint64_t foreign_generation = 0;  // re-tags: never touch the active counts
+  uint64_t other_model = 0;         // counted, though tagged by another model than that of the generation
   std::unordered_map<Outcome, uint64_t> outcomes;  // everything but kStored
   std::map<base::TopicPartition, base::UnixMs> newest;  // latest first fetch read; never past the clock
 };
@@ -68,6 +69,9 @@ class Applier {
   // The record's value with the fingerprints of the queries it meets, as its detail row will hold it.
   std::string CompleteValue(const base::Record& record);
 
+  // The model of the generation counted into: its labels win over others of the same text. nullopt, as at first: none.
+  void SetModel(std::optional<std::string> model_version) { model_ = std::move(model_version); }
+
   // Adds what `records` do to `batch` (which may hold claims already); the caller commits.
   base::Result<Applied> Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch);
 
@@ -80,6 +84,7 @@ class Applier {
 
   Engine& engine_;
   const ApplierOptions options_;
+  std::optional<std::string> model_;
   std::optional<std::string> frozen_;  // the row as read
   uint32_t first_open_day_ = 0;
   std::map<base::TopicPartition, Progress> progress_;

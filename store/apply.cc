@@ -177,6 +177,11 @@ Decision Decide(const Sighting& sighting, const std::optional<ArticleRow>& known
   return decision;
 }
 
+void PreferModel(bool own_model, Rank* rank) {
+  constexpr uint64_t kOwn = uint64_t{1} << 63;
+  rank->tie = own_model ? rank->tie | kOwn : rank->tie & ~kOwn;
+}
+
 std::string_view DropReason(Outcome outcome) {
   switch (outcome) {
     case Outcome::kStored: return "";
@@ -186,6 +191,14 @@ std::string_view DropReason(Outcome outcome) {
     case Outcome::kTooLate: return "too_late";
   }
   return "";
+}
+
+// Evidence in the part of the text that is not kept would point at nothing.
+static void DropEvidenceBeyond(uint64_t kept, v1::Tags* tags) {
+  auto* evidence = tags->mutable_evidence();
+  evidence->erase(std::remove_if(evidence->begin(), evidence->end(),
+                                 [kept](const v1::Evidence& e) { return uint64_t{e.start()} + e.length() > kept; }),
+                  evidence->end());
 }
 
 std::string EncodeDetail(v1::TaggedArticle* message, bool redacted) {
@@ -201,13 +214,18 @@ std::string EncodeDetail(v1::TaggedArticle* message, bool redacted) {
     size_t end = kDetailTextBytesMax;
     while (end > 0 && (static_cast<unsigned char>((*text)[end]) & 0xc0) == 0x80) --end;
     text->resize(end);
-    const uint64_t kept = article->title().size() + 1 + end;
-    auto* evidence = message->mutable_tags()->mutable_evidence();
-    evidence->erase(std::remove_if(evidence->begin(), evidence->end(),
-                                   [kept](const v1::Evidence& e) { return uint64_t{e.start()} + e.length() > kept; }),
-                    evidence->end());
+    DropEvidenceBeyond(article->title().size() + 1 + end, message->mutable_tags());
   }
   return message->SerializeAsString();
+}
+
+base::Result<std::string> EncodeDetailWithTags(std::string_view detail, const v1::TaggedArticle& message, bool redacted) {
+  v1::TaggedArticle out;
+  if (!out.ParseFromArray(detail.data(), static_cast<int>(detail.size()))) return base::DataLoss("article detail: damaged");
+  *out.mutable_tags() = message.tags();
+  *out.mutable_tagged_at() = message.tagged_at();
+  DropEvidenceBeyond(out.article().title().size() + 1 + out.article().text().size(), out.mutable_tags());
+  return EncodeDetail(&out, redacted || out.article().redacted());
 }
 
 }  // namespace racewatch::store

@@ -60,11 +60,17 @@ struct Decision {
 Decision Decide(const Sighting& sighting, const std::optional<ArticleRow>& known, const Freeze& freeze,
                 base::UnixMs now_ms);
 
+// Of two sightings of one text in a generation made by a re-tag, that with the labels of its own model wins.
+void PreferModel(bool own_model, Rank* rank);
+
 // Reason in racewatch_stage_dropped_total; empty for kStored.
 std::string_view DropReason(Outcome outcome);
 
 // The message as kept in Table::kDetail: the text's first 2,000 bytes (cut between characters) and the
 // evidence that lies in them; nothing but labels and addresses when redacted.
 std::string EncodeDetail(v1::TaggedArticle* message, bool redacted);
+
+// The kept message `detail` with the labels of `message`, which has no text of its own.
+base::Result<std::string> EncodeDetailWithTags(std::string_view detail, const v1::TaggedArticle& message, bool redacted);
 
 }  // namespace racewatch::store

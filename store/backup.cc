@@ -17,7 +17,7 @@ constexpr size_t kBlockBytes = 1u << 20;        // of rows, before compression
 constexpr size_t kBlockBytesMax = 64u << 20;    // refused when a file claims more
 constexpr size_t kBlockHeadBytes = 12;          // size, checksum
 constexpr char kRestoringKey[] = "restoring";
-constexpr auto kLastTable = static_cast<uint8_t>(Table::kOutbox);
+constexpr auto kLastTable = static_cast<uint8_t>(Table::kGeneration);
 
 std::string Block(const std::string& rows) {
   std::string packed(ZSTD_compressBound(rows.size()), '\0');
@@ -87,7 +87,7 @@ struct BackupWriter::Impl {
   uint64_t rows = 0;
 };
 
-BackupWriter::BackupWriter(const Engine& engine) : impl_(std::make_unique<Impl>()) { impl_->view = engine.Snapshot(); }
+BackupWriter::BackupWriter(const Engine& engine) : impl_(std::make_unique<Impl>()) { impl_->view = engine.whole().Snapshot(); }
 BackupWriter::~BackupWriter() = default;
 
 base::Result<std::string> BackupWriter::Next() {

@@ -59,6 +59,7 @@ class FamilyRow {
 
 template <typename Row>
 struct Cached {
+  CountLedger::Kind kind;
   Row row;
   uint64_t used = 0;  // number of the transaction that touched it last
 };
@@ -98,13 +99,32 @@ bool HasFamily(const CountChange& change, WindowKind kind) {
   return change.measure == Measure::kArticles && kind != WindowKind::kFirst && kind != WindowKind::kUndated;
 }
 
-std::string FamilyRowKey(WindowKind kind, uint32_t window, uint64_t family) {
+using RowName = std::pair<CountLedger::Kind, std::string>;
+
+// Where a row of the change's generation lies.
+RowName Name(const CountChange& change, CountLedger::Kind kind, std::string key) {
+  if (change.generation == 0 || change.first) return {kind, std::move(key)};
+  return {CountLedger::Kind::kGeneration, GenerationKey(change.generation, static_cast<uint8_t>(kind), key)};
+}
+
+RowName WindowName(const CountChange& change, WindowKind kind, Slice slice, uint32_t window) {
+  return Name(change, CountLedger::Kind::kWindow, WindowRowKey(kind, slice, window));
+}
+
+RowName FamilyName(const CountChange& change, WindowKind kind, uint32_t window) {
   std::string key = FamilyRowPrefix(kind, window);
-  AppendBig(&key, family);
-  return key;
+  AppendBig(&key, change.what.family);
+  return Name(change, CountLedger::Kind::kFamily, std::move(key));
 }
 
 }  // namespace
+
+std::string GenerationKey(uint32_t generation, uint8_t table, std::string_view key) {
+  std::string out;
+  AppendBig(&out, generation);
+  AppendBig(&out, table);
+  return out.append(key);
+}
 
 bool WindowRow::Add(SeriesId series, Measure measure, int delta) {
   const size_t index = series * kMeasures + static_cast<size_t>(measure);
@@ -180,12 +200,13 @@ struct CountLedger::Impl {
   std::vector<SeriesId> series;  // reused between changes
 
   template <typename Row>
-  base::Result<Row*> Find(Kind kind, Cache<Row>* cache, std::vector<typename Cache<Row>::value_type*>* dirty,
-                          const std::string& key, const Load& load) {
+  base::Result<Row*> Find(Cache<Row>* cache, std::vector<typename Cache<Row>::value_type*>* dirty, const RowName& name,
+                          const Load& load) {
+    const auto& [kind, key] = name;
     auto at = cache->find(key);
     if (at == cache->end()) {
       RW_ASSIGN_OR_RETURN(const auto stored, load(kind, key));
-      Cached<Row> fresh;
+      Cached<Row> fresh{kind, {}};
       if (stored) {
         auto row = Row::Decode(*stored);
         if (!row.ok()) return row.status();
@@ -210,11 +231,11 @@ base::Status CountLedger::Impl::ApplyToWindow(const CountChange& change, WindowK
   const size_t slice_count = SlicesOf(change.what, kind, &slices);
   std::array<WindowRow*, kSlicesOfOne> rows{};
   for (size_t i = 0; i < slice_count; ++i) {
-    RW_ASSIGN_OR_RETURN(rows[i], Find(Kind::kWindow, &windows, &dirty_windows, WindowRowKey(kind, slices[i], window), load));
+    RW_ASSIGN_OR_RETURN(rows[i], Find(&windows, &dirty_windows, WindowName(change, kind, slices[i], window), load));
   }
   FamilyRow* family = nullptr;
   if (HasFamily(change, kind)) {
-    RW_ASSIGN_OR_RETURN(family, Find(Kind::kFamily, &families, &dirty_families, FamilyRowKey(kind, window, change.what.family), load));
+    RW_ASSIGN_OR_RETURN(family, Find(&families, &dirty_families, FamilyName(change, kind, window), load));
   }
   for (const SeriesId s : series) {
     for (size_t i = 0; i < slice_count; ++i) {
@@ -248,8 +269,8 @@ base::Status CountLedger::Apply(const std::vector<CountChange>& changes, const L
   const auto by_key = [](const auto* a, const auto* b) { return a->first < b->first; };
   std::sort(impl_->dirty_windows.begin(), impl_->dirty_windows.end(), by_key);
   std::sort(impl_->dirty_families.begin(), impl_->dirty_families.end(), by_key);
-  for (const auto* entry : impl_->dirty_windows) write(Kind::kWindow, entry->first, entry->second.row.Encode());
-  for (const auto* entry : impl_->dirty_families) write(Kind::kFamily, entry->first, entry->second.row.Encode());
+  for (const auto* entry : impl_->dirty_windows) write(entry->second.kind, entry->first, entry->second.row.Encode());
+  for (const auto* entry : impl_->dirty_families) write(entry->second.kind, entry->first, entry->second.row.Encode());
   return {};
 }
 
@@ -260,11 +281,10 @@ std::vector<std::pair<CountLedger::Kind, std::string>> CountLedger::Missing(cons
       std::array<Slice, kSlicesOfOne> slices;
       const size_t count = SlicesOf(change.what, kind, &slices);
       for (size_t i = 0; i < count; ++i)
-        if (std::string key = WindowRowKey(kind, slices[i], window); !impl_->windows.contains(key))
-          names.emplace(Kind::kWindow, std::move(key));
+        if (RowName name = WindowName(change, kind, slices[i], window); !impl_->windows.contains(name.second))
+          names.insert(std::move(name));
       if (!HasFamily(change, kind)) continue;
-      if (std::string key = FamilyRowKey(kind, window, change.what.family); !impl_->families.contains(key))
-        names.emplace(Kind::kFamily, std::move(key));
+      if (RowName name = FamilyName(change, kind, window); !impl_->families.contains(name.second)) names.insert(std::move(name));
     }
   return {names.begin(), names.end()};
 }

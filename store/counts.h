@@ -56,7 +56,8 @@ struct CountChange {
   Contribution what;
   Measure measure = Measure::kArticles;  // kArticles or kStories; publishers follow from articles
   int8_t sign = 1;
-  bool first = false;  // count in kFirst only
+  bool first = false;  // count in kFirst only, which all generations share
+  uint32_t generation = 0;  // whose rows (generation_engine.h)
 };
 
 // The counts of one window in one slice.
@@ -85,6 +86,9 @@ struct WindowRowName {
 };
 base::Result<WindowRowName> ParseWindowRowKey(std::string_view key);
 
+// Key in Table::kGeneration of the row `key` of another table (by its number) of one generation.
+std::string GenerationKey(uint32_t generation, uint8_t table, std::string_view key);
+
 // Key of a family row in Table::kFamily: kind, window big-endian, family. The prefix has no family.
 std::string FamilyRowPrefix(WindowKind kind, uint32_t window);
 // Calls `visit` with each (series, slice, articles) of a family row.
@@ -94,7 +98,8 @@ base::Status DecodeFamilyRow(std::string_view bytes, const std::function<void(Se
 // `write` was given, then Committed or RolledBack.
 class CountLedger {
  public:
-  enum class Kind { kWindow, kFamily };
+  // The table of a row, by its number in engine.h.
+  enum class Kind : uint8_t { kWindow = 3, kFamily = 4, kGeneration = 18 };
   // Reads a stored row; nullopt when absent.
   using Load = std::function<base::Result<std::optional<std::string>>(Kind, std::string_view key)>;
   // Takes a new value; an empty value means: delete the row.

@@ -26,7 +26,7 @@ namespace racewatch::store {
 
 // Version of the layout of all tables; a state written by a newer build is refused.
 // (Migrate in migrations.h brings an older one up.)
-inline constexpr uint32_t kSchemaVersion = 3;
+inline constexpr uint32_t kSchemaVersion = 4;
 
 enum class Table : uint8_t {
   kMeta = 1,         // name → value
@@ -46,7 +46,13 @@ enum class Table : uint8_t {
   kStoryEntry = 15,  // sequence → entry of the story index
   kAlertLog = 16,    // sequence → Alert
   kOutbox = 17,      // sequence of the alert log → nothing; deleted once delivered
+  kGeneration = 18,  // (generation, table, key) → a row of that table as generation_engine.h says
 };
+
+inline Table TableOf(CountLedger::Kind kind) { return static_cast<Table>(kind); }
+static_assert(static_cast<int>(CountLedger::Kind::kWindow) == static_cast<int>(Table::kWindow));
+static_assert(static_cast<int>(CountLedger::Kind::kFamily) == static_cast<int>(Table::kFamily));
+static_assert(static_cast<int>(CountLedger::Kind::kGeneration) == static_cast<int>(Table::kGeneration));
 
 // A partition as owned by one instance. Every new claim has a greater epoch and fences the older ones.
 struct Claim {
@@ -152,6 +158,8 @@ class Engine : public View {
   virtual base::Status Commit(const Batch& batch) = 0;
   // Reads as of now, whatever is committed later. The engine outlives it.
   virtual std::unique_ptr<View> Snapshot() const = 0;
+  // The engine with every generation in it; differs only for GenerationEngine.
+  virtual const Engine& whole() const { return *this; }
 };
 
 }  // namespace racewatch::store

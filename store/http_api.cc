@@ -155,7 +155,9 @@ HttpResponse AnswerWhere(const Query& query, const HttpRequest& http) {
 const std::vector<Endpoint>& Endpoints() {
   static const std::vector<Endpoint> endpoints = {
       {"/api/v1/trends", "/api/v1/trends", "Counts per window of the series asked for", "GetTrendsResponse",
-       Join({kSeriesParameters, kSpanParameters, {{"include_zeros", "boolean", "List empty windows too"}}}),
+       Join({kSeriesParameters, kSpanParameters,
+             {{"include_zeros", "boolean", "List empty windows too"},
+              {"model_version", "string", "Series of a model that a re-tag replaced, or is building; absent: the active ones"}}}),
        [](const Query& q, const HttpRequest& r) { return CallSeries(r, ReadTrends, q, &Query::GetTrends); }},
       {"/api/v1/trends/compare", "/api/v1/trends/compare", "Two spans of the same series side by side", "CompareTrendsResponse",
        Join({kSeriesParameters,
@@ -331,6 +333,10 @@ std::string OpenApiDocument() {
   paths += R"(,"/api/v1/digest":{"get":{"summary":"Digests of the state, to compare stores","responses":{"200":{"description":"{digest, story_digest}"}}}})";
   paths += R"(,"/api/v1/alerts/test":{"post":{"summary":"What a rule would have sent, {rule, from, to}; one alert a line","responses":{"200":{"description":"Alerts as on the topic"},"400":{"description":"What is wrong, as {code, message}"}}}})";
   paths += R"(,"/api/v1/backup":{"get":{"summary":"A consistent copy of the state, as racewatch store backup takes it","responses":{"200":{"description":"Bytes"}}}})";
+  paths += R"(,"/api/v1/retag":{"get":{"summary":"Generations of labels, and how far the one being built is","responses":{"200":{"description":"{active, model_version, generations, building}"}}}})";
+  paths += R"(,"/api/v1/retag/report":{"get":{"summary":"What the generation being built would change, per series, with examples","parameters":[{"name":"examples","in":"query","description":"In each direction; default 3, at most 100","schema":{"type":"integer"}}],"responses":{"200":{"description":"{generation, compared, changed, series, stance_moves}"},"409":{"description":"None is being built"}}}})";
+  for (const char* verb : {"begin", "switch", "cancel"})
+    paths += std::string(",\"/api/v1/retag/") + verb + R"(":{"post":{"summary":"As racewatch retag does","responses":{"200":{"description":"As /api/v1/retag"},"409":{"description":"What stands in the way, as {code, message}"}}}})";
   return "{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"racewatch store\",\"version\":\"1\"},\"paths\":{" + paths + "}}\n";
 }
 

@@ -134,6 +134,7 @@ base::Status ReadTrends(const base::HttpRequest& request, v1::GetTrendsRequest* 
   RW_RETURN_IF_ERROR(ReadSpan(request, out));
   RW_ASSIGN_OR_RETURN(const bool zeros, ReadBool(request, "include_zeros", false));
   out->set_include_zeros(zeros);
+  out->set_model_version(request.Query("model_version"));
   return ReadSeries(request, out);
 }
 

@@ -26,7 +26,7 @@ constexpr std::array kShapes = {
     Shape{Table::kStoryQueue, "story_queue", false}, Shape{Table::kStory, "story", true},
     Shape{Table::kStoryMember, "story_member", false}, Shape{Table::kStoryTime, "story_time", false},
     Shape{Table::kStoryEntry, "story_entry", false}, Shape{Table::kAlertLog, "alert_log", false},
-    Shape{Table::kOutbox, "outbox", false}};
+    Shape{Table::kOutbox, "outbox", false},     Shape{Table::kGeneration, "generation", true}};
 
 constexpr size_t kPackBytesMin = 400;
 constexpr int kPackLevel = -1;  // half the time of 1 for little more room; any level unpacks

@@ -100,8 +100,6 @@ class Writes {
   std::vector<PgCall> calls_;
 };
 
-Table TableOf(CountLedger::Kind kind) { return kind == CountLedger::Kind::kWindow ? Table::kWindow : Table::kFamily; }
-
 // The last write to each key.
 std::map<std::pair<Table, std::string_view>, const Write*> LastWrites(const Batch& batch) {
   std::map<std::pair<Table, std::string_view>, const Write*> last;
@@ -392,7 +390,7 @@ base::Result<std::unique_ptr<PostgreSqlEngine>> PostgreSqlEngine::Open(const Pos
                                                   "; SET lock_timeout = " + std::to_string(options.idle_ms_max.count()),
                                      common + idle + "'60s'");
   RW_ASSIGN_OR_RETURN(PgConnection * c, impl->Connected(&impl->writer));
-  RW_ASSIGN_OR_RETURN(const PgRows made, c->Ask(PgCall("SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'lease'")
+  RW_ASSIGN_OR_RETURN(const PgRows made, c->Ask(PgCall("SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'generation'")
                                                     .Text(options.schema)));
   // Several processes may start at once: the first makes the schema, the others wait for it.
   const std::string lock = "SELECT pg_advisory_xact_lock(hashtext('racewatch " + options.schema + "'))";

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "racewatch/v1/store_service.pb.h"
+#include "store/generation_engine.h"
 #include "store/progress.h"
 #include "store/saved_query/saved_queries.h"
 #include "store/trends.h"
@@ -148,7 +149,12 @@ bool Changes::closed() const {
 
 base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrendsResponse* response) const {
   RW_ASSIGN_OR_RETURN(const WindowKind kind, KindOf(request.window()));
-  const auto view = engine_.Snapshot();
+  std::unique_ptr<View> view;
+  if (request.model_version().empty()) {
+    view = engine_.Snapshot();
+  } else {
+    RW_ASSIGN_OR_RETURN(view, SnapshotOfModel(engine_, request.model_version()));
+  }
   RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(*view, request.series()));
   const base::UnixMs now = clock_.NowMs();
   Span span{0, 1};
@@ -175,7 +181,7 @@ base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrends
         FillPoint(point, kind, series->add_points());
   }
   RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(*view));
-  response->set_model_version(progress.model_version);
+  response->set_model_version(request.model_version().empty() ? progress.model_version : request.model_version());
   response->set_taxonomy_version(std::string(base::kTaxonomyVersion));
   return {};
 }

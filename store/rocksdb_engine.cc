@@ -248,15 +248,12 @@ base::Status RocksDbEngine::Impl::AddAppends(const Batch& batch, std::map<Table,
 }
 
 base::Status RocksDbEngine::Impl::AddCounts(const Batch& batch) {
-  const auto table_of = [](CountLedger::Kind kind) {
-    return kind == CountLedger::Kind::kWindow ? Table::kWindow : Table::kFamily;
-  };
   const auto load = [&](CountLedger::Kind kind, std::string_view key) {
-    return GetFrom(db.get(), {}, table_of(kind), key);
+    return GetFrom(db.get(), {}, TableOf(kind), key);
   };
   rocksdb::Status added;
   const auto write = [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
-    const std::string full = FullKey(table_of(kind), key);
+    const std::string full = FullKey(TableOf(kind), key);
     const rocksdb::Status status = value.empty() ? out.Delete(full) : out.Put(full, ToSlice(value));
     if (!status.ok()) added = status;
   };

@@ -15,10 +15,13 @@
 #include "racewatch/v1/config.pb.h"
 #include "store/alert_step.h"
 #include "store/applier.h"
+#include "store/generation_cleanup.h"
+#include "store/generation_engine.h"
 #include "store/leader.h"
 #include "store/progress.h"
 #include "store/query.h"
 #include "store/redaction.h"
+#include "store/retag_status.h"
 #include "store/retention.h"
 #include "store/settlement.h"
 #include "store/store_metrics.h"
@@ -37,6 +40,8 @@ constexpr size_t kRetentionArticlesMax = 500;
 constexpr milliseconds kBackOff{200};
 constexpr milliseconds kFlushWait{1000};
 constexpr milliseconds kNotifyWait{10};
+constexpr milliseconds kSwitchWait{10};
+constexpr std::chrono::seconds kRetagLookEvery{1};
 constexpr milliseconds kLookEvery{100};
 constexpr int64_t kSilentMs = 10'000;
 constexpr int kRegisterTries = 20;
@@ -51,20 +56,21 @@ std::string UniqueName() {
 
 struct StoreLoop::Impl {
   Impl(const v1::StoreConfig& c, Engine& e, base::Source& s, base::Sink& k, base::Clock& t, prometheus::Registry& registry,
-       base::Log& l, Changes& ch)
+       base::Log& l, Changes& ch, RetagSource retag_source)
       : at_start(c), batch_records_max(c.batch_records_max()),
         retention{.late_days_max = c.late_days_max(), .hour_windows_days = c.hour_windows_days()},
-        engine(e), source(s), sink(k), clock(t), log(l), changes(ch),
-        applier(e, {.late_days_max = c.late_days_max()}),
-        stories(e, c.story_window_articles()),
-        alerts(e, {c.rules().begin(), c.rules().end()}),
+        whole(e), engine(e), source(s), sink(k), clock(t), log(l), changes(ch),
+        applier(engine, {.late_days_max = c.late_days_max()}),
+        stories(engine, c.story_window_articles()),
+        alerts(engine, {c.rules().begin(), c.rules().end()}),
         outbox(e, k, t, l),
-        texts(e, k, c.text_days()),
+        texts(engine, k, c.text_days()),
         drops_texts(c.text_days() > 0),
         metrics(registry),
         watermark({.lateness_ms = int64_t{c.watermark_s()} * 1000, .idle_ms = int64_t{c.idle_s()} * 1000}),
         notifier(e, t, registry, l),
         settlement(e, s),
+        shadow(engine, std::move(retag_source), c.late_days_max(), t, metrics.retag, l),
         lease(c.postgresql().lease_ms()) {
     notifier.Configure({c.subscribers().begin(), c.subscribers().end()}, {c.silences().begin(), c.silences().end()});
   }
@@ -72,7 +78,8 @@ struct StoreLoop::Impl {
   const v1::StoreConfig at_start;
   const size_t batch_records_max;
   const RetentionOptions retention;
-  Engine& engine;
+  Engine& whole;
+  GenerationEngine engine;  // the active one
   base::Source& source;
   base::Sink& sink;
   base::Clock& clock;
@@ -88,6 +95,7 @@ struct StoreLoop::Impl {
   Watermark watermark;
   Notifier notifier;
   Settlement settlement;
+  ShadowStep shadow;
   const milliseconds lease;
 
   std::unique_ptr<LeaderKeeper> keeper;  // with a shared engine
@@ -95,12 +103,14 @@ struct StoreLoop::Impl {
   int64_t fenced_epoch = -1;             // a lead that was taken from us, whatever the keeper still thinks
   std::atomic<bool> leading = false;
   bool stale = false;        // the applier must read again what it keeps
+  std::vector<base::Record> kept;  // read when counting stopped for a switch; counted first once it goes on
   base::Status unclaimed;    // why a partition could not be claimed
   std::stop_token stopping;  // of the round under way
   std::string cluster_id;
   std::map<base::TopicPartition, Claim> claims;
   std::optional<std::map<base::TopicPartition, Noted>> noted_by_all;  // counted by all; told into stories once the queue is empty
   std::chrono::steady_clock::time_point next_look;
+  std::chrono::steady_clock::time_point next_retag_look;
   std::condition_variable_any waiting;
   std::mutex waiting_mutex;
   mutable std::mutex mutex;  // counts, not_ready, reload
@@ -117,6 +127,8 @@ struct StoreLoop::Impl {
     not_ready = std::move(why);
   }
   base::Status LearnCluster();
+  base::Status BindGenerations();
+  void FollowGenerations();
   base::Status NoteCluster();
   base::Status SendDeadLetters(const std::vector<base::Record>& records, const std::vector<DeadLetter>& letters);
   base::Status ApplyOnce(const std::vector<base::Record>& records);
@@ -129,6 +141,8 @@ struct StoreLoop::Impl {
   base::Status TakeReload();
   base::Status TakeQueries(const v1::StoreConfig& config);
   base::Result<bool> RunRetention();
+  base::Result<bool> RunShadow(milliseconds wait);
+  base::Result<std::vector<base::Record>> Read(milliseconds wait);
   struct Lead {
     bool steps_left = false;
     bool stories_left = false;
@@ -136,11 +150,13 @@ struct StoreLoop::Impl {
     bool sent = false;
     bool calling = false;
     bool removed = false;
-    bool any() const { return steps_left || stories_left || told || sent || calling || removed; }
+    bool shadowed = false;
+    bool any() const { return steps_left || stories_left || told || sent || calling || removed || shadowed; }
   };
   base::Result<bool> RestoreLead();
   base::Status FollowLease();
   void DropLead();
+  void LeaveLead();
   base::Result<Lead> RunLead(milliseconds notify_wait);
   base::Status LeadFailed(const base::Status& why);
   std::map<base::TopicPartition, Noted> Own(base::UnixMs now);
@@ -171,11 +187,13 @@ base::Status StoreLoop::Impl::LearnCluster() {
 }
 
 base::Status StoreLoop::Impl::NoteCluster() {
-  RW_ASSIGN_OR_RETURN(const auto known, engine.Get(Table::kMeta, "cluster"));
+  RW_ASSIGN_OR_RETURN(const auto known, whole.Get(Table::kMeta, "cluster"));
   if (known == cluster_id) return {};
   if (known) {
     log.Warn("log_replaced", {{"was", *known}, {"is", cluster_id}});
     metrics.LogReplaced();
+    // What a re-tag covers are offsets of the former log.
+    if (const base::Status cancelled = CancelRetag(whole); cancelled.retryable()) return cancelled;
   }
   Batch batch;
   batch.Put(Table::kMeta, "cluster", cluster_id);
@@ -220,6 +238,7 @@ base::Status StoreLoop::Impl::SendDeadLetters(const std::vector<base::Record>& r
 
 base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records) {
   const auto begun = std::chrono::steady_clock::now();
+  FollowGenerations();  // a commit that found another list has bound it
   if (stale) RW_RETURN_IF_ERROR(applier.Reload());
   stale = false;
   Batch batch;
@@ -260,6 +279,10 @@ base::Status StoreLoop::Impl::ApplyAll(const std::vector<base::Record>& records)
     if (status.code() == base::Code::kFailedPrecondition) return Fenced(status);
     if (!status.retryable()) return status;
     metrics.store.Error(status.code() == base::Code::kAborted ? "row_changed" : "not_committed");
+    if (status.code() == base::Code::kAborted && engine.generations().switching()) {
+      kept = std::move(ours);
+      return {};
+    }
     if (status.code() == base::Code::kAborted) continue;  // another writer came first: decide again
     log.RateLimited(base::LogLevel::kWarn, "batch_not_committed", {{"why", status.message()}});
     SetNotReady(status.message());
@@ -293,6 +316,8 @@ void StoreLoop::Impl::Count(const std::vector<base::Record>& records, const Appl
   for (const auto& [outcome, times] : applied.outcomes) drop(DropReason(outcome), times);
   drop("tombstone", applied.tombstones);
   drop("foreign_generation", applied.foreign_generation);
+  if (applied.other_model > 0)
+    log.RateLimited(base::LogLevel::kWarn, "other_model_counted", {{"generation", engine.generations().active}, {"records", applied.other_model}});
   for (const DeadLetter& letter : applied.dead_letters) {
     metrics.DeadLettered(letter.reason);
     log.RateLimited(base::LogLevel::kWarn, "dead_letter",
@@ -369,9 +394,56 @@ base::Status StoreLoop::Impl::TakeReload() {
 }
 
 base::Result<bool> StoreLoop::Impl::RunRetention() {
-  RW_ASSIGN_OR_RETURN(const bool removed, store::RunRetention(engine, retention, *leader, kRetentionArticlesMax));
+  RW_ASSIGN_OR_RETURN(bool removed, store::RunRetention(engine, retention, *leader, kRetentionArticlesMax));
   stale = stale || removed;  // the frozen day may have moved
-  return removed;
+  if (removed || engine.generations().all.empty()) return removed;
+  const auto cleaned = CleanGenerations(whole, engine.generations(), retention.hour_windows_days, *leader, kRetentionArticlesMax);
+  if (cleaned.status().code() == base::Code::kAborted) return true;
+  return cleaned;
+}
+
+base::Status StoreLoop::Impl::BindGenerations() {
+  const uint32_t before = engine.generations().active;
+  RW_RETURN_IF_ERROR(engine.Bind());
+  stale = stale || engine.generations().active != before;
+  FollowGenerations();
+  return {};
+}
+
+void StoreLoop::Impl::FollowGenerations() {
+  const Generations& generations = engine.generations();
+  const Generation* active = generations.Find(generations.active);
+  const Generation* building = generations.Building();
+  applier.SetModel(active != nullptr && active->number != 0 ? std::optional(active->model_version) : std::nullopt);
+  stories.SetMirror(building == nullptr ? 0 : building->number);
+}
+
+base::Result<bool> StoreLoop::Impl::RunShadow(milliseconds wait) {
+  RW_ASSIGN_OR_RETURN(const ShadowStep::Done done, shadow.Run(cluster_id, *leader, wait));
+  if (done.switched) {
+    stale = true;
+    FollowGenerations();
+    changes.Notify();
+  }
+  const Generation* building = engine.generations().Building();
+  if (building == nullptr) {
+    metrics.Retag(0, 0);
+  } else if (std::chrono::steady_clock::now() >= next_retag_look) {
+    next_retag_look = std::chrono::steady_clock::now() + kRetagLookEvery;
+    RW_ASSIGN_OR_RETURN(const RetagStatus status, ReadRetag(whole));
+    metrics.Retag(building->number, status.lag());
+  }
+  return done.worked;
+}
+
+// The next records to count; none while everything waits for a switch of generations.
+base::Result<std::vector<base::Record>> StoreLoop::Impl::Read(milliseconds wait) {
+  if (engine.generations().switching()) {
+    if (!leading) Wait(kSwitchWait, stopping);
+    return std::vector<base::Record>();
+  }
+  if (!kept.empty()) return std::exchange(kept, {});
+  return source.Poll({.records_max = batch_records_max}, wait);
 }
 
 // Loads what the leader before us left; false: the database is away, try again.
@@ -388,16 +460,21 @@ base::Result<bool> StoreLoop::Impl::RestoreLead() {
 
 void StoreLoop::Impl::DropLead() {
   if (leader && keeper) fenced_epoch = leader->epoch;
+  LeaveLead();
+}
+
+void StoreLoop::Impl::LeaveLead() {
   leader.reset();
   leading = false;
+  shadow.Close();
+  metrics.Retag(0, 0);
 }
 
 // Takes up the lead, or lays it down, as the lease says.
 base::Status StoreLoop::Impl::FollowLease() {
   const auto held = keeper ? keeper->claim() : leader;
   if (!held || held->epoch <= fenced_epoch) {
-    leader.reset();
-    leading = false;
+    LeaveLead();
     return {};
   }
   if (leading && leader->epoch == held->epoch) return {};
@@ -416,6 +493,7 @@ base::Result<StoreLoop::Impl::Lead> StoreLoop::Impl::RunLead(milliseconds notify
     lead.stories_left = done.more;
     RW_ASSIGN_OR_RETURN(lead.sent, RunOutbox());
     RW_ASSIGN_OR_RETURN(lead.calling, RunNotifier(notify_wait));
+    RW_ASSIGN_OR_RETURN(lead.shadowed, RunShadow(notify_wait));
     if (!lead.stories_left) {
       RW_ASSIGN_OR_RETURN(lead.removed, RunRetention());
     }
@@ -442,6 +520,7 @@ base::Status StoreLoop::Impl::LeadFailed(const base::Status& why) {
   metrics.story.Error("not_committed");
   log.RateLimited(base::LogLevel::kWarn, "lead_not_committed", {{"why", why.message()}});
   leading = false;  // FollowLease restores it
+  shadow.Close();
   return {};
 }
 
@@ -491,12 +570,13 @@ base::Status StoreLoop::Impl::Settle(base::UnixMs now, const Lead& lead) {
 }
 
 StoreLoop::StoreLoop(const v1::StoreConfig& config, Engine& engine, base::Source& source, base::Sink& sink, base::Clock& clock,
-                     prometheus::Registry& registry, base::Log& log, Changes& changes)
-    : impl_(std::make_unique<Impl>(config, engine, source, sink, clock, registry, log, changes)) {}
+                     prometheus::Registry& registry, base::Log& log, Changes& changes, RetagSource retag_source)
+    : impl_(std::make_unique<Impl>(config, engine, source, sink, clock, registry, log, changes, std::move(retag_source))) {}
 StoreLoop::~StoreLoop() = default;
 
 base::Status StoreLoop::Restore() {
   Impl& impl = *impl_;
+  RW_RETURN_IF_ERROR(impl.BindGenerations());
   RW_RETURN_IF_ERROR(impl.TakeQueries(impl.at_start));
   RW_RETURN_IF_ERROR(impl.applier.Reload());
   if (impl.engine.shared()) {
@@ -520,11 +600,17 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   impl.stopping = stop;
   if (impl.cluster_id.empty()) RW_RETURN_IF_ERROR(impl.LearnCluster());
   if (stop.stop_requested()) return progress;
+  if (const base::Status bound = impl.BindGenerations(); !bound.ok()) {
+    if (!bound.retryable()) return bound;
+    impl.SetNotReady(bound.message());
+    impl.Wait(kBackOff, stop);
+    return progress;
+  }
   RW_RETURN_IF_ERROR(impl.FollowLease());
   RW_RETURN_IF_ERROR(impl.TakeReload());
   const base::UnixMs before = impl.clock.NowMs();
   impl.LookAtAll();
-  auto records = impl.source.Poll({.records_max = impl.batch_records_max}, wait);
+  auto records = impl.Read(wait);
   RW_RETURN_IF_ERROR(impl.unclaimed);
   if (!records.ok()) {
     if (!records.status().retryable()) return records.status();
@@ -551,7 +637,8 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   progress.worked = !records->empty() || lead.any();
   impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes(), impl.leading);
   const base::UnixMs now = impl.clock.NowMs();
-  progress.idle = !progress.worked && impl.outbox.empty() && (!impl.leading || impl.watermark.settled() >= now);
+  const bool held = !impl.kept.empty() || impl.engine.generations().switching();
+  progress.idle = !progress.worked && !held && impl.outbox.empty() && (!impl.leading || impl.watermark.settled() >= now);
   return progress;
 }
 
@@ -589,6 +676,8 @@ void StoreLoop::Resign() {
   impl_->DropLead();
   impl_->keeper.reset();
 }
+
+const Engine& StoreLoop::active() const { return impl_->engine; }
 
 bool StoreLoop::leading() const { return impl_->leading; }
 

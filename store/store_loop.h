@@ -1,6 +1,6 @@
 // One round of the store's work: StoreRole calls Round again and again, tests call it by hand. Order within a round: poll;
 // alert steps for the moment at which everything before was settled; the polled records in one transaction (dead letters
-// delivered first); a piece of the story queue; the outbox and subscribers; retention. Over a shared engine only the leader (leader.h)
+// delivered first); a piece of the story queue; the outbox and subscribers; a piece of a re-tag; retention. Over a shared engine only the leader (leader.h)
 // does more than poll and count. Being fenced there costs a partition or the lead, not the process. Errors that Round
 // returns end the role; what may pass (bus or database away) is waited for with back-off until `stop`.
 #pragma once
@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "store/engine.h"
+#include "store/shadow_step.h"
 
 namespace prometheus {
 class Registry;
@@ -40,9 +41,10 @@ struct LoopCounts {
 
 class StoreLoop {
  public:
-  // References outlive the loop. `config` is complete (WithDefaults).
+  // References outlive the loop. `config` is complete (WithDefaults), `engine` the one with all generations. Without a
+  // `retag_source` no re-tag is built.
   StoreLoop(const v1::StoreConfig& config, Engine& engine, base::Source& source, base::Sink& sink, base::Clock& clock,
-            prometheus::Registry& registry, base::Log& log, Changes& changes);
+            prometheus::Registry& registry, base::Log& log, Changes& changes, RetagSource retag_source = nullptr);
   ~StoreLoop();
 
   // Loads what former lives left. Before the first Round.
@@ -64,6 +66,9 @@ class StoreLoop {
   // The listener's half, called from inside Round's poll.
   std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions);
   void OnRevoked(const std::vector<base::TopicPartition>& partitions);
+
+  // What readers read: the active generation.
+  const Engine& active() const;
 
   LoopCounts counts() const;     // any thread
   std::string NotReady() const;  // any thread

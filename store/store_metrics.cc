@@ -26,6 +26,8 @@ struct StoreMetrics::Impl {
         articles(base::MakeGauge(r, "racewatch_store_story_window_articles", "Articles in the window of the story index.")),
         bytes(base::MakeGauge(r, "racewatch_store_story_window_bytes", "Memory of the story index.")),
         watermark(base::MakeGauge(r, "racewatch_alert_watermark_timestamp_seconds", "Event time up to which alert steps are decided.")),
+        retag_generation(base::MakeGauge(r, "racewatch_retag_generation", "Number of the generation that is being built; 0: none.")),
+        retag_lag(base::MakeGauge(r, "racewatch_retag_lag_messages", "Records counted that the generation being built lacks.")),
         leader(base::MakeGauge(r, "racewatch_store_leader", "1 in the process that runs stories, alerts and trends.")) {}
 
   prometheus::Registry& registry;
@@ -36,6 +38,8 @@ struct StoreMetrics::Impl {
   prometheus::Gauge& articles;
   prometheus::Gauge& bytes;
   prometheus::Gauge& watermark;
+  prometheus::Gauge& retag_generation;
+  prometheus::Gauge& retag_lag;
   prometheus::Gauge& leader;
   std::map<base::TopicPartition, prometheus::Gauge*> lags;
   std::map<std::string, std::map<int32_t, double>> seconds;  // topic → partition
@@ -43,7 +47,7 @@ struct StoreMetrics::Impl {
 };
 
 StoreMetrics::StoreMetrics(prometheus::Registry& registry)
-    : store(registry, "store"), story(registry, "story"), outbox(registry, "outbox"), impl_(std::make_unique<Impl>(registry)) {}
+    : store(registry, "store"), story(registry, "story"), outbox(registry, "outbox"), retag(registry, "retag"), impl_(std::make_unique<Impl>(registry)) {}
 StoreMetrics::~StoreMetrics() = default;
 
 void StoreMetrics::Lag(const base::TopicPartition& where, std::optional<int64_t> messages, double seconds) {
@@ -73,6 +77,11 @@ void StoreMetrics::DeadLettered(std::string_view reason) {
 }
 
 void StoreMetrics::Watermark(int64_t unix_ms) { impl_->watermark.Set(static_cast<double>(unix_ms) / 1000); }
+
+void StoreMetrics::Retag(uint32_t generation, uint64_t lag) {
+  impl_->retag_generation.Set(generation);
+  impl_->retag_lag.Set(static_cast<double>(lag));
+}
 
 void StoreMetrics::LogReplaced() { impl_->replaced.Increment(); }
 

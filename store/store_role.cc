@@ -18,6 +18,8 @@
 #include "store/open_engine.h"
 #include "store/query.h"
 #include "store/redaction.h"
+#include "store/retag_api.h"
+#include "store/retag_status.h"
 #include "store/rule_trial.h"
 #include "store/store_loop.h"
 #include "store/store_service.h"
@@ -38,7 +40,7 @@ struct StoreRole::Impl {
   Impl(const v1::StoreConfig& c, base::Sink& s, base::Clock& t, prometheus::Registry& r, base::Log& l,
        base::HttpServer& http, std::string dir)
       : config(c), sink(s), clock(t), registry(r), log(l), state_dir(std::move(dir)),
-        api(http, changes, c.page()), server(changes), trends(std::make_shared<TrendCollectable>(t)) {
+        api(http, changes, c.page()), retag(http, t), server(changes), trends(std::make_shared<TrendCollectable>(t)) {
     http.ExportMetrics(trends);
     http.Handle("POST", "/api/v1/alerts/test", [this](const base::HttpRequest& request) {
       return AnswerTrial(served, request, clock.NowMs());
@@ -58,6 +60,8 @@ struct StoreRole::Impl {
   std::unique_ptr<Query> query;
   std::unique_ptr<StoreLoop> loop;
   HttpApi api;
+  RetagApi retag;
+  RetagSource retag_source;
   StoreServer server;
   std::shared_ptr<TrendCollectable> trends;
   std::atomic<const Engine*> served = nullptr;  // for trials of rules
@@ -73,7 +77,7 @@ struct StoreRole::Impl {
 
   base::HttpResponse TakeDown(const base::HttpRequest& request) const;
   // Sums over several processes would count everything as often as there are processes: the leader alone exports.
-  void ServeTrends() { trends->Serve(loop->leading() ? engine.get() : nullptr); }
+  void ServeTrends() { trends->Serve(loop->leading() ? &loop->active() : nullptr); }
   void Run(const std::stop_token& stop);
   void Answer(uint64_t asked, bool is_idle) {
     const std::scoped_lock lock(idle_mutex);
@@ -85,7 +89,7 @@ struct StoreRole::Impl {
 
 base::HttpResponse StoreRole::Impl::TakeDown(const base::HttpRequest& request) const {
   base::HttpResponse response;
-  const auto id = running ? store::TakeDown(*engine, sink, request.Query("article")) : base::Result<std::string>(base::Unavailable("the store is not running"));
+  const auto id = running ? store::TakeDown(loop->active(), sink, request.Query("article")) : base::Result<std::string>(base::Unavailable("the store is not running"));
   response.status = HttpStatusFor(id.status());
   response.body = id.ok() ? "{\"article_id\":\"" + *id + "\"}\n" : ErrorJson(id.status());
   if (id.ok()) log.Info("taken_down", {{"article", *id}});
@@ -128,6 +132,7 @@ StoreRole::~StoreRole() {
   impl_->api.Serve(nullptr, nullptr);
   impl_->server.Serve(nullptr);
   impl_->trends->Serve(nullptr);
+  impl_->retag.Serve(nullptr);
   impl_->served = nullptr;
 }
 
@@ -135,6 +140,7 @@ std::vector<std::string> StoreRole::Topics() {
   return {std::string(base::kTaggedTopic), std::string(base::kTaggedBackfillTopic)};
 }
 void StoreRole::SetSource(base::Source& source) { impl_->source = &source; }
+void StoreRole::SetRetagSource(RetagSource make_source) { impl_->retag_source = std::move(make_source); }
 void StoreRole::OnFatal(std::function<void(base::Status)> on_fatal) { impl_->on_fatal = std::move(on_fatal); }
 void StoreRole::Reload(const v1::StoreConfig& config) {
   if (impl_->loop) impl_->loop->Reload(WithDefaults(config));
@@ -146,13 +152,15 @@ base::Status StoreRole::Start() {
   if (impl.source == nullptr) return base::Internal("store: no source");
   RW_ASSIGN_OR_RETURN(impl.engine, OpenEngine(impl.config, impl.state_dir));
   impl.loop = std::make_unique<StoreLoop>(impl.config, *impl.engine, *impl.source, impl.sink, impl.clock, impl.registry,
-                                          impl.log, impl.changes);
+                                          impl.log, impl.changes, impl.retag_source);
   RW_RETURN_IF_ERROR(impl.loop->Restore());
-  impl.query = std::make_unique<Query>(*impl.engine, impl.clock);
-  impl.api.Serve(impl.query.get(), impl.engine.get());
+  const Engine& active = impl.loop->active();
+  impl.query = std::make_unique<Query>(active, impl.clock);
+  impl.api.Serve(impl.query.get(), &active);
   impl.server.Serve(impl.query.get());
   impl.ServeTrends();
-  impl.served = impl.engine.get();
+  impl.retag.Serve(impl.engine.get());
+  impl.served = &active;
   impl.running = true;
   impl.thread = std::jthread([this](const std::stop_token& stop) { impl_->Run(stop); });
   return {};
@@ -187,6 +195,16 @@ std::string StoreRole::NotReady() const {
   return why.empty() ? "" : "store: " + why;
 }
 
+base::Result<uint32_t> StoreRole::BeginRetag(const std::string& model_version) {
+  if (!impl_->running) return base::Unavailable("the store is not running");
+  return store::BeginRetag(*impl_->engine, model_version, impl_->clock.NowMs());
+}
+
+base::Result<RetagStatus> StoreRole::retag() const {
+  if (!impl_->running) return base::Unavailable("the store is not running");
+  return ReadRetag(*impl_->engine->Snapshot());
+}
+
 StoreCounts StoreRole::counts() const {
   StoreCounts out;
   if (!impl_->loop) return out;
@@ -196,7 +214,7 @@ StoreCounts StoreRole::counts() const {
   out.dropped = std::move(counted.dropped);
   out.dead_lettered = counted.dead_lettered;
   out.alerts_opened = counted.alerts_opened;
-  const auto view = impl_->engine->Snapshot();
+  const auto view = impl_->loop->active().Snapshot();
   if (const auto row = ReadRow(*view, WindowKind::kAll, kAllSlice, 0); row.ok()) out.stories = row->Get(kAnySeries, Measure::kStories);
   if (auto digest = StateDigest(*view); digest.ok()) out.digest = std::move(digest).value();
   return out;

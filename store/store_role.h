@@ -19,6 +19,7 @@
 #include "base/lifecycle.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "store/shadow_step.h"
 #include "store/store_config.h"
 
 namespace grpc {
@@ -32,6 +33,8 @@ class HttpServer;
 }
 
 namespace racewatch::store {
+
+struct RetagStatus;
 
 inline constexpr char kStoreServiceName[] = "racewatch.v1.StoreService";
 
@@ -60,6 +63,8 @@ class StoreRole final : public base::Component, public base::AssignmentListener 
   // Before Start. The source is made with Topics(), this object as listener and a group only over PostgreSQL; it is
   // closed after Stop.
   void SetSource(base::Source& source);
+  // How to read racewatch.retag.v1; without it the store builds no re-tag. Before Start.
+  void SetRetagSource(RetagSource make_source);
   // Called at most once, from the role's thread, when it cannot go on. Set before Start.
   void OnFatal(std::function<void(base::Status)> on_fatal);
   // Takes over queries, rules, subscribers and silences of a valid configuration; the rest stays as it was at start. Any thread.
@@ -75,6 +80,10 @@ class StoreRole final : public base::Component, public base::AssignmentListener 
   bool Idle() const override;
   // Empty when records are read and counted, else why not (for /-/ready).
   std::string NotReady() const;
+
+  // Begins a re-tag, or goes on with it, as retag_status.h says. After Start. Any thread.
+  base::Result<uint32_t> BeginRetag(const std::string& model_version);
+  base::Result<RetagStatus> retag() const;
 
   // Reads the digest from the tables, which takes a while on a large state. After Start. Any thread.
   StoreCounts counts() const;

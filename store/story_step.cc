@@ -12,6 +12,7 @@
 
 #include "store/applier.h"
 #include "store/codec.h"
+#include "store/generation_engine.h"
 #include "store/story/story_index.h"
 
 namespace racewatch::store {
@@ -78,6 +79,20 @@ std::string StoryTimeKey(base::UnixMs event_ms, std::string_view story) {
   return key.append(story);
 }
 
+void MirrorStory(uint32_t generation, const std::string& id, const StoryRow& active, const std::optional<StoryRow>& mirrored,
+                 const Contribution* lead, Batch* batch) {
+  if (lead == nullptr) return;
+  StoryRow row = active;
+  row.counted = AsStory(*lead);
+  if (mirrored && mirrored->Encode() == row.Encode()) return;
+  if (!mirrored || mirrored->counted != row.counted) {
+    if (mirrored) batch->Count({mirrored->counted, Measure::kStories, -1, false, generation});
+    batch->Count({row.counted, Measure::kStories, 1, false, generation});
+  }
+  Place place = PlaceOf(generation, Table::kStory, id);
+  batch->Put(place.table, std::move(place.key), row.Encode());
+}
+
 struct StoryStep::Impl {
   Impl(Engine& e, uint32_t window) : engine(e), window_articles(window) {}
 
@@ -100,6 +115,7 @@ struct StoryStep::Impl {
   std::atomic<size_t> index_bytes = 0;
   std::atomic<size_t> index_articles = 0;
   std::future<base::Result<Chunk>> deciding;
+  uint32_t mirror = 0;  // generation
   bool grown = true;  // the queue may hold pieces that no Decide has been asked for
 
   // Rows as left by the transaction being made.
@@ -112,6 +128,7 @@ struct StoryStep::Impl {
   std::unordered_map<std::string, ArticleRow> articles;
   std::unordered_map<std::string, std::string> stored_articles;  // as read
   std::map<std::string, Story> stories;
+  std::vector<std::string> joined;  // articles that came to a story
 
   base::Result<Chunk> Decide(size_t work_max);
   base::Status Commit(const Chunk& chunk, const Claim& leader);
@@ -122,6 +139,7 @@ struct StoryStep::Impl {
   base::Status MoveLead(const std::string& story_id, const std::string& article, const ArticleRow& row, Story* story);
   base::Status ElectLead(const std::string& story_id, Story* story);
   void WriteStories(Batch* batch);
+  base::Status WriteMirror(Batch* batch);
 };
 
 base::Result<StoryStep::Impl::Story*> StoryStep::Impl::FindStory(const std::string& id) {
@@ -237,6 +255,7 @@ base::Status StoryStep::Impl::WriteOne(const Piece& piece, Batch* batch) {
     if (!story) return base::Internal("story index: '" + decision.story + "' is no article id");
     row.story = IdBytes(*story);
     batch->Replace(Table::kArticle, article, stored_articles.at(article), row.Encode());
+    joined.push_back(article);
   }
   RW_ASSIGN_OR_RETURN(Story* story, FindStory(row.story));
   MemberRow member{static_cast<uint8_t>(decision.relation), static_cast<uint8_t>(decision.kind), decision.similarity,
@@ -271,6 +290,39 @@ void StoryStep::Impl::WriteStories(Batch* batch) {
   }
 }
 
+// The same in the generation that is being built, as far as it knows the articles yet.
+base::Status StoryStep::Impl::WriteMirror(Batch* batch) {
+  const GenerationView view(engine.whole(), mirror);
+  std::vector<std::string_view> ids(joined.begin(), joined.end());
+  std::vector<std::string> leads;
+  leads.reserve(stories.size());
+  for (const auto& [id, story] : stories) leads.push_back(IdBytes(story.row.lead));
+  ids.insert(ids.end(), leads.begin(), leads.end());
+  RW_ASSIGN_OR_RETURN(const auto rows, view.MultiGet(Table::kArticle, ids));
+  for (size_t i = 0; i < joined.size(); ++i) {
+    if (!rows[i]) continue;
+    RW_ASSIGN_OR_RETURN(ArticleRow row, ArticleRow::Decode(*rows[i]));
+    row.story = articles.at(joined[i]).story;
+    Place place = PlaceOf(mirror, Table::kArticle, joined[i]);
+    batch->Put(place.table, std::move(place.key), row.Encode());
+  }
+  size_t next = joined.size();
+  for (const auto& [id, story] : stories) {
+    const auto& lead = rows[next++];
+    std::optional<ArticleRow> row;
+    if (lead) {
+      RW_ASSIGN_OR_RETURN(row, ArticleRow::Decode(*lead));
+    }
+    RW_ASSIGN_OR_RETURN(const auto stored, view.Get(Table::kStory, id));
+    std::optional<StoryRow> mirrored;
+    if (stored) {
+      RW_ASSIGN_OR_RETURN(mirrored, StoryRow::Decode(*stored));
+    }
+    MirrorStory(mirror, id, story.row, mirrored, row ? &row->counted : nullptr, batch);
+  }
+  return {};
+}
+
 // An article that was revised meanwhile, perhaps by another process, is read again: what the index decided stands.
 base::Status StoryStep::Impl::Commit(const Chunk& chunk, const Claim& leader) {
   for (;;) {
@@ -281,6 +333,7 @@ base::Status StoryStep::Impl::Commit(const Chunk& chunk, const Claim& leader) {
 
 base::Status StoryStep::Impl::CommitOnce(const Chunk& chunk, const Claim& leader) {
   stories.clear();
+  joined.clear();
   RW_RETURN_IF_ERROR(LoadArticles(chunk));
   Batch batch;
   for (const Piece& piece : chunk) {
@@ -288,6 +341,7 @@ base::Status StoryStep::Impl::CommitOnce(const Chunk& chunk, const Claim& leader
     batch.Delete(Table::kStoryQueue, piece.key);
   }
   WriteStories(&batch);
+  if (mirror != 0) RW_RETURN_IF_ERROR(WriteMirror(&batch));
   batch.Require(leader);
   return engine.Commit(batch);
 }
@@ -315,6 +369,8 @@ base::Result<size_t> StoryStep::Run(size_t work_max, const Claim& leader) {
   if (!chunk.empty()) RW_RETURN_IF_ERROR(impl_->Commit(chunk, leader));
   return chunk.size();
 }
+
+void StoryStep::SetMirror(uint32_t generation) { impl_->mirror = generation; }
 
 void StoryStep::Added() { impl_->grown = true; }
 

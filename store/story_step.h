@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -31,6 +32,11 @@ struct MemberRow {
   static base::Result<MemberRow> Decode(std::string_view bytes);
 };
 
+// Brings story `id` of generation `generation` in step with `active`, its row in the active one: what it counts are the labels
+// that its earliest copy has there, `lead`. nullptr: not known there yet, the story stays as it is. Adds to `batch`.
+void MirrorStory(uint32_t generation, const std::string& id, const StoryRow& active, const std::optional<StoryRow>& mirrored,
+                 const Contribution* lead, Batch* batch);
+
 // Key in Table::kStoryTime; ascending by the earliest copy's time, unknown first.
 std::string StoryTimeKey(base::UnixMs event_ms, std::string_view story);
 
@@ -41,6 +47,10 @@ class StoryStep {
 
   // Loads the index from the kept entries; before the first Run and after a failed one.
   base::Status Restore();
+
+  // A generation that is being built beside: articles and stories that change here change there in the same transaction.
+  // 0, as at first: none.
+  void SetMirror(uint32_t generation);
 
   // Does at most `work_max` pieces of the queue in one transaction under `leader`; returns how many. 0: the
   // queue is empty. After an error call Restore.

@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 
 #include "store/article_row.h"
+#include "store/generation_engine.h"
 #include "store/migrations.h"
 #include "store/postgresql_engine.h"
 #include "store/progress.h"
@@ -26,7 +28,12 @@ std::unique_ptr<RocksDbEngine> OpenRocksDb(const std::string& path) {
   return std::move(engine).value();
 }
 
-enum class Which { kFake, kRocksDb, kPostgreSql };
+enum class Which { kFake, kRocksDb, kPostgreSql, kFakeGeneration, kRocksDbGeneration };
+
+std::string NameOf(Which which) {
+  const std::array names{"Fake", "RocksDb", "PostgreSql", "FakeGeneration", "RocksDbGeneration"};
+  return names[static_cast<size_t>(which)];
+}
 
 class EngineTest : public testing::TestWithParam<Which> {
  protected:
@@ -34,6 +41,8 @@ class EngineTest : public testing::TestWithParam<Which> {
     switch (GetParam()) {
       case Which::kFake: engine_ = std::make_unique<FakeEngine>(); return;
       case Which::kRocksDb: engine_ = OpenRocksDb(dir_.path() + "/store"); return;
+      case Which::kFakeGeneration: return Wrap(std::make_unique<FakeEngine>());
+      case Which::kRocksDbGeneration: return Wrap(OpenRocksDb(dir_.path() + "/store"));
       case Which::kPostgreSql: break;
     }
     const PgServer server;
@@ -45,12 +54,23 @@ class EngineTest : public testing::TestWithParam<Which> {
   std::string Read(const View& view, Table table, std::string_view key) {
     return view.Get(table, key).value().value_or("(none)");
   }
+  // A generation made by a re-tag is an engine like the others.
+  void Wrap(std::unique_ptr<Engine> whole) {
+    whole_ = std::move(whole);
+    Generations generations{.active = 2, .last = 2, .all = {{2, Generation::State::kActive, "m2", 1, 2}}};
+    Batch batch;
+    batch.Put(Table::kMeta, std::string(kGenerationsKey), generations.Encode());
+    ASSERT_TRUE(whole_->Commit(batch).ok());
+    auto engine = std::make_unique<GenerationEngine>(*whole_);
+    ASSERT_TRUE(engine->Bind().ok());
+    engine_ = std::move(engine);
+  }
   TempDir dir_;
+  std::unique_ptr<Engine> whole_;
   std::unique_ptr<Engine> engine_;
 };
-INSTANTIATE_TEST_SUITE_P(All, EngineTest, testing::Values(Which::kFake, Which::kRocksDb, Which::kPostgreSql), [](const auto& which) {
-  return which.param == Which::kFake ? "Fake" : which.param == Which::kRocksDb ? "RocksDb" : "PostgreSql";
-});
+INSTANTIATE_TEST_SUITE_P(All, EngineTest, testing::Values(Which::kFake, Which::kRocksDb, Which::kPostgreSql, Which::kFakeGeneration, Which::kRocksDbGeneration),
+                         [](const auto& which) { return NameOf(which.param); });
 
 TEST_P(EngineTest, ABatchWritesEverythingAtOnce) {
   Claim claim = engine_->TakeClaim("c1", kWhere).value();

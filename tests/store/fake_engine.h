@@ -130,14 +130,11 @@ class FakeEngine final : public Engine {
       rows->map[{table, key}] = value;
     }
     CountLedger ledger;
-    const auto table_of = [](CountLedger::Kind kind) {
-      return kind == CountLedger::Kind::kWindow ? Table::kWindow : Table::kFamily;
-    };
     RW_RETURN_IF_ERROR(ledger.Apply(
-        batch.counts(), [&](CountLedger::Kind kind, std::string_view key) { return rows->Get(table_of(kind), key); },
+        batch.counts(), [&](CountLedger::Kind kind, std::string_view key) { return rows->Get(TableOf(kind), key); },
         [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
-          if (value.empty()) rows->map.erase({table_of(kind), std::string(key)});
-          else rows->map[{table_of(kind), std::string(key)}] = std::string(value);
+          if (value.empty()) rows->map.erase({TableOf(kind), std::string(key)});
+          else rows->map[{TableOf(kind), std::string(key)}] = std::string(value);
         }));
     for (const auto& write : batch.writes()) {
       if (write.kind == Write::Kind::kPut) rows->map[{write.table, write.key}] = write.value;

@@ -1,0 +1,83 @@
+// The two processes of a re-tag over one fake bus, stepped by hand: a store, which counts and builds, and the re-tagger. The
+// bus, the clock and the engine outlive them; leaving one away and making another is a crash and a restart.
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include <memory>
+
+#include "base/bus/topics.h"
+#include "racewatch/v1/config.pb.h"
+#include "store/query.h"
+#include "store/retag_status.h"
+#include "store/store_config.h"
+#include "store/store_loop.h"
+#include "store/store_role.h"
+#include "tests/fakes/fake_bus.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/store/retag_stream.h"
+
+namespace racewatch::store {
+
+class RetagStore final : public base::AssignmentListener {
+ public:
+  RetagStore(Engine& engine, fakes::FakeLog& bus, base::Clock& clock, const std::string& group = "", uint32_t lease_ms = 3'600'000)
+      : sink(bus), source(bus, {StoreRole::Topics(), group, this}), loop(Config(lease_ms), engine, source, sink, clock, registry, log, changes, Source(bus)) {
+    status = loop.Restore();
+  }
+  ~RetagStore() override {
+    loop.Resign();
+    (void)source.Close();
+  }
+  // One round; false once it has failed.
+  bool Step() {
+    if (!status.ok()) return false;
+    const auto round = loop.Round(std::chrono::milliseconds(0), never.get_token());
+    status = round.status();
+    return status.ok();
+  }
+  std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions) override {
+    return loop.OnAssigned(partitions);
+  }
+  void OnRevoked(const std::vector<base::TopicPartition>& partitions, bool) override { loop.OnRevoked(partitions); }
+
+  base::Log log{{.level = base::LogLevel::kError}};
+  prometheus::Registry registry;
+  Changes changes;
+  fakes::FakeSink sink;
+  fakes::FakeSource source;
+  StoreLoop loop;
+  std::stop_source never;
+  base::Status status;
+
+ private:
+  static v1::StoreConfig Config(uint32_t lease_ms) {
+    v1::StoreConfig config;
+    config.set_batch_records_max(20);
+    config.mutable_postgresql()->set_lease_ms(lease_ms);  // read over a shared engine only
+    return WithDefaults(config);
+  }
+  static RetagSource Source(fakes::FakeLog& bus) {
+    return [&bus](base::AssignmentListener& listener) -> base::Result<std::unique_ptr<base::Source>> {
+      return std::unique_ptr<base::Source>(std::make_unique<fakes::FakeSource>(bus, base::SourceOptions{{std::string(base::kRetagTopic)}, "", &listener}));
+    };
+  }
+};
+
+struct Retagger {
+  Retagger(fakes::FakeLog& bus, base::Clock& clock, uint32_t generation, Offsets covered)
+      : sink(bus), loop({generation, kNewModel, bus.partitions(std::string(base::kRetagTopic))}, NewTags, sink, clock, std::move(covered)),
+        source(bus, {classify::RetagLoop::Topics(), "", &loop}) {
+    loop.SetSource(source);
+  }
+  size_t Step() {
+    const auto done = loop.Step(std::chrono::milliseconds(0));
+    (void)sink.Flush(std::chrono::milliseconds(1000));
+    return done.ok() ? *done : 0;
+  }
+  fakes::FakeSink sink;
+  classify::RetagLoop loop;
+  fakes::FakeSource source;
+};
+
+}  // namespace racewatch::store
