@@ -5,6 +5,7 @@
 #include "base/bus/embedded_source.h"
 #include "base/bus/kafka_sink.h"
 #include "base/bus/kafka_source.h"
+#include "base/bus/topics.h"
 #include "base/config.h"
 
 namespace racewatch::cli {
@@ -53,6 +54,10 @@ base::Result<std::unique_ptr<base::Sink>> Bus::MakeSink() {
 std::string Bus::Group(const std::string& role) const {
   const std::string& prefix = impl_->config.kafka().group_prefix();
   return (prefix.empty() ? "racewatch" : prefix) + "-" + role;
+}
+
+base::Result<std::unique_ptr<base::Source>> MakeRetagSource(Bus& bus, base::AssignmentListener& listener) {
+  return bus.MakeSource({.topics = {std::string(base::kRetagTopic)}, .listener = &listener});
 }
 
 base::EmbeddedLog* Bus::embedded() { return impl_->log.get(); }

@@ -45,6 +45,9 @@ class Bus {
   std::unique_ptr<Impl> impl_;
 };
 
+// Every partition of racewatch.retag.v1, for a store that builds a generation.
+base::Result<std::unique_ptr<base::Source>> MakeRetagSource(Bus& bus, base::AssignmentListener& listener);
+
 // Closes a sink or a source when the lifecycle stops, after the roles before it in the order have drained.
 class SinkCloser final : public base::Component {
  public:

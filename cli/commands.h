@@ -30,6 +30,7 @@ int RunTrain(int argc, char** argv);
 int RunExplain(int argc, char** argv);
 int RunModel(int argc, char** argv);
 int RunDedup(int argc, char** argv);
+int RunRetag(int argc, char** argv);
 int RunTopics(int argc, char** argv);
 int RunDlq(int argc, char** argv);
 int RunConfig(int argc, char** argv);
@@ -54,6 +55,7 @@ inline constexpr auto kCommands = std::to_array<Command>({
     {"train", "Train a model from labelled texts", RunTrain},
     {"explain", "Show why a document gets its labels", RunExplain},
     {"dedup", "Group articles that tell one story", RunDedup},
+    {"retag", "Tag the history again with another model and switch to it", RunRetag},
     {"topics", "Make or verify the topics on a Kafka cluster", RunTopics},
     {"dlq", "List, show and requeue dead letters", RunDlq},
     {"config", "Check configurations without starting anything", RunConfig},

@@ -44,6 +44,7 @@ base::Result<std::string> Call(const std::string& server, base::HttpCall call) {
   for (const char* member : {"error", "message"})
     if (error.is_object() && error.contains(member) && error[member].is_string()) why = error[member].get<std::string>();
   if (reply->http_status == 400) return base::InvalidArgument(why);
+  if (reply->http_status == 409) return base::FailedPrecondition(why);
   if (reply->http_status == 404 && error.is_object()) return base::NotFound(why);
   return base::Unavailable("server " + server + ": " + why + (reply->http_status == 404 ? " (does that process serve it?)" : ""));
 }

@@ -15,7 +15,7 @@ inline constexpr char kDefaultStoreServer[] = "127.0.0.1:8470";
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
-// The body of 200. UNAVAILABLE: nobody answers there; INVALID_ARGUMENT, NOT_FOUND: what the store said.
+// The body of 200. UNAVAILABLE: nobody answers there; INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION: what the store said.
 // Parameters with an empty value are left out.
 base::Result<std::string> AskStore(const std::string& server, const std::string& path, const Parameters& parameters);
 

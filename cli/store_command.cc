@@ -49,6 +49,7 @@ int RunStore(int argc, char** argv) {
   auto source = (*bus)->MakeSource(options);
   if (!source.ok()) return Fail(kExitConfig, source.status().message());
   role.SetSource(**source);
+  role.SetRetagSource([&bus](base::AssignmentListener& listener) { return MakeRetagSource(**bus, listener); });
   process.http().SetReadiness([&role] { return role.NotReady(); });
   base::GrpcServer server({config.grpc_listen(), config.reflection()});
   server.AddService(store::kStoreServiceName, role.service());

@@ -35,7 +35,7 @@ void PrintTable(const Json& answer) {
 int RunTrends(int argc, char** argv) {
   CLI::App app("Shows the counts of a running store.\nusage: racewatch trends [--theme ID] [--window hour|day|all]", "racewatch trends");
   std::string server = kDefaultStoreServer, output = "table", window = "all";
-  std::string theme, target, position, lean, language, group, query, from, to;
+  std::string theme, target, position, lean, language, group, query, from, to, model_version;
   bool zeros = false;
   app.add_option("--server", server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
   app.add_option("--theme", theme, "Theme id");
@@ -48,17 +48,19 @@ int RunTrends(int argc, char** argv) {
   app.add_option("--window", window, "all (default), day or hour");
   app.add_option("--from", from, "First window: RFC 3339, a day or Unix seconds");
   app.add_option("--to", to, "End, exclusive");
+  app.add_option("--model-version", model_version, "Series of a model that a re-tag replaced, or is building");
   app.add_flag("--zeros", zeros, "Show empty windows too");
   app.add_option("--output", output, "table (default), json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   const auto body = AskStore(server, "trends",
                              {{"theme", theme}, {"target", target}, {"position", position}, {"lean", lean}, {"language", language},
                               {"publisher_group", group}, {"query", query},
-                              {"window", window}, {"from", from}, {"to", to},
+                              {"window", window}, {"from", from}, {"to", to}, {"model_version", model_version},
                               {"include_zeros", zeros ? "true" : ""}, {"format", output == "csv" ? "csv" : ""}});
   if (!body.ok()) {
     const bool usage = body.status().code() == base::Code::kInvalidArgument;
-    return Fail(usage ? kExitUsage : ExitCodeFor(body.status()), "trends: " + body.status().message());
+    const bool unknown = body.status().code() == base::Code::kNotFound;  // a model version without series
+    return Fail(usage ? kExitUsage : unknown ? kExitBadData : ExitCodeFor(body.status()), "trends: " + body.status().message());
   }
   if (output == "csv") {
     std::fputs(body->c_str(), stdout);

@@ -17,6 +17,7 @@
 #include "cli/demo_server.h"
 #include "cli/demo_week.h"
 #include "cli/process.h"
+#include "cli/retag_service.h"
 #include "cli/store_reload.h"
 #include "ingest/ingest_role.h"
 #include "store/store_role.h"
@@ -112,6 +113,8 @@ struct Pipeline {
     store_options.listener = store.get();
     RW_ASSIGN_OR_RETURN(store_source, bus->MakeSource(store_options));
     store->SetSource(*store_source);
+    store->SetRetagSource([this](base::AssignmentListener& listener) { return MakeRetagSource(*bus, listener); });
+    retag = std::make_unique<RetagService>(process_.http(), *bus, *store, classifier, clock_, process_.log());
 
     tagger = std::make_unique<classify::TaggerRole>(config_.tagger(), client, *tagger_sink, clock_, process_.registry(),
                                                     process_.log());
@@ -140,6 +143,7 @@ struct Pipeline {
     process.Add(classifier);
     process.Add(*store);
     process.Add(*tagger);
+    process.Add(*retag);
     process.Add(*ingest);
   }
 
@@ -168,6 +172,7 @@ struct Pipeline {
   std::unique_ptr<base::Source> store_source;
   std::unique_ptr<classify::TaggerRole> tagger;
   std::unique_ptr<base::Source> tagger_source;
+  std::unique_ptr<RetagService> retag;
   std::unique_ptr<ingest::IngestRole> ingest;
   std::vector<std::unique_ptr<base::Component>> closers;
 
