@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -186,16 +187,25 @@ class LocalTagging final : public Tagging {
   std::unique_ptr<RetagWorker> worker_;
 };
 
-// Until the store holds all but what is just coming in.
+RetagWorker::Offsets OffsetsOf(const Json& building, const char* which) {
+  RetagWorker::Offsets out;
+  for (const Json& one : building["partitions"]) out[{one["topic"].get<std::string>(), one["partition"].get<int32_t>()}] = one[which].get<int64_t>();
+  return out;
+}
+
+// Until the store holds everything that had been counted when this began, and of the rest all but what is just coming in.
 base::Status WaitUntilCovered(const RetagFlags& flags, Tagging& tagging, ProgressPrinter& printer) {
-  for (;; std::this_thread::sleep_for(kLookEvery)) {
+  for (std::optional<RetagWorker::Offsets> wanted;; std::this_thread::sleep_for(kLookEvery)) {
     RW_ASSIGN_OR_RETURN(const Json status, Ask(flags, "retag"));
     if (!status.contains("building")) return base::Unavailable("server " + flags.server + ": the re-tag was cancelled");
+    if (!wanted) wanted = OffsetsOf(status["building"], "counted");
+    RetagWorker::Offsets covered = OffsetsOf(status["building"], "covered");
+    const bool all = std::all_of(wanted->begin(), wanted->end(), [&](const auto& entry) { return covered[entry.first] >= entry.second; });
     RW_ASSIGN_OR_RETURN(const Tagging::State state, tagging.Read());
     const auto lag = status["building"]["lag"].get<uint64_t>();
     printer.Show("retag: " + std::to_string(state.read) + " records read, " + std::to_string(lag) + " to go" +
                  (state.trouble.empty() ? "" : "; waiting: " + state.trouble));
-    if (lag <= kNearlyCovered && state.trouble.empty() && (lag == 0 || state.read > 0)) return {};
+    if (all && lag <= kNearlyCovered && state.trouble.empty()) return {};
   }
 }
 
