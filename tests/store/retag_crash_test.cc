@@ -60,7 +60,7 @@ void KillAgainAndAgain(const std::vector<std::string>& place, const std::functio
   EXPECT_EQ(ReadGenerations(*engine)->active, 1u);
   const auto active = GenerationEngine(*engine).Snapshot();
   EXPECT_EQ(StateDigest(*active).value(), ReferenceDigest());
-  EXPECT_EQ(ReadCounts(GenerationView(*engine, 0)), Recount(stream));
+  EXPECT_EQ(WithoutQueries(ReadCounts(GenerationView(*engine, 0))), Recount(stream));
   std::cout << kills << " kills: digest " << StateDigest(*active).value() << " as tagged by the new model from the start\n";
 }
 

@@ -15,6 +15,7 @@
 #include "store/store_role.h"
 #include "tests/fakes/fake_bus.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/store/naive_recount.h"
 #include "tests/store/retag_stream.h"
 
 namespace racewatch::store {
@@ -55,6 +56,9 @@ class RetagStore final : public base::AssignmentListener {
     v1::StoreConfig config;
     config.set_batch_records_max(20);
     config.mutable_postgresql()->set_lease_ms(lease_ms);  // read over a shared engine only
+    auto* query = config.add_queries();
+    query->set_name("told");
+    query->set_expression("told publisher:p1.example");
     return WithDefaults(config);
   }
   static RetagSource Source(fakes::FakeLog& bus) {
@@ -63,6 +67,12 @@ class RetagStore final : public base::AssignmentListener {
     };
   }
 };
+
+// What the recount knows of.
+inline NaiveCounts WithoutQueries(NaiveCounts counts) {
+  std::erase_if(counts, [](const auto& entry) { return entry.first.find("/query#") != std::string::npos; });
+  return counts;
+}
 
 struct Retagger {
   Retagger(fakes::FakeLog& bus, base::Clock& clock, uint32_t generation, Offsets covered)
