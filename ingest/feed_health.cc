@@ -59,6 +59,9 @@ void JudgeWorking(const IntervalLimits& limits, base::UnixMs now_ms, v1::FeedSta
 void LearnYield(const DocumentYield& yield, base::UnixMs now_ms, v1::FeedState* state) {
   if (!yield.feed_title.empty()) state->set_title(yield.feed_title);
   state->set_entries(state->entries() + yield.fetch.entries);
+  const auto& published = yield.fetch.published;
+  const auto [oldest, newest] = std::minmax_element(published.begin(), published.end());
+  if (published.size() > 1) state->set_list_span_s((*newest - *oldest) / 1000);
   state->set_articles(state->articles() + yield.fetch.new_entries);
   LearnVolume(yield.fetch.new_times, now_ms, state);
   LearnNewsGap(yield.fetch, now_ms, state);
@@ -107,8 +110,15 @@ std::string_view HealthName(v1::FeedHealth health) {
   }
 }
 
+bool ProbeIsDue(const v1::FeedState& state, base::UnixMs now_ms) {
+  constexpr int64_t kShortest = kDayMs / 4;
+  // Half the time that an entry stands in the list: what validators hid is found before it has gone.
+  const int64_t span_ms = state.list_span_s() * 1000;
+  return now_ms - state.probe_ms() >= (span_ms > 0 ? std::clamp(span_ms / 2, kShortest, kDayMs) : kDayMs);
+}
+
 bool WantsUnconditional(const v1::FeedState& state, base::UnixMs now_ms) {
-  return state.validators_lie() || now_ms - state.probe_ms() >= kDayMs;
+  return state.validators_lie() || ProbeIsDue(state, now_ms);
 }
 
 void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64_t body_hash, const IntervalLimits& limits,

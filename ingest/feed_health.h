@@ -19,7 +19,11 @@ struct DocumentYield {
   std::string feed_title;
 };
 
-// True when this fetch should go without validators: none kept, known to lie, or the daily probe is due.
+// True when the whole document should be read whatever the server says of it: once a day, sooner (6 hours at most often) where
+// entries leave the list within two days.
+bool ProbeIsDue(const v1::FeedState& state, base::UnixMs now_ms);
+
+// True when this fetch should go without validators: none kept, known to lie, or the probe is due.
 bool WantsUnconditional(const v1::FeedState& state, base::UnixMs now_ms);
 
 void ApplyDocument(const FetchResult& result, const DocumentYield& yield, uint64_t body_hash, const IntervalLimits& limits,

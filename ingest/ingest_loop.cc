@@ -326,8 +326,8 @@ void IngestLoop::OnFeedResult(uint64_t number, FetchResult result) {
   if (result.kind == FetchKind::kDocument) {
     const uint64_t hash = XXH3_64bits(result.reply.body.data(), result.reply.body.size());
     const v1::FeedState& state = feeds_.Get(number).state;
-    // The same bytes again: a 304 that the server did not think of. The daily probe reads them all the same.
-    const bool probe = now - state.probe_ms() >= 86'400'000;
+    // The same bytes again: a 304 that the server did not think of. A probe reads them all the same.
+    const bool probe = ProbeIsDue(state, now);
     if (probe || state.body_hash() == 0 || state.body_hash() != hash) {
       OnDocument(number, std::move(result));
       return;
