@@ -125,7 +125,8 @@ TEST_F(SimulatedDay, AsksOnlyWhatIsOfUseNoHostTooFastAndLosesNothing) {
       ++published;
       if (sink.Has(FeedWorld::Title(i, item))) continue;
       if (++lost <= 50)
-        std::printf("lost: %s of a feed that is %s and lists %zu\n", FeedWorld::Title(i, item).c_str(), HabitName(feed.habit).c_str(), feed.listed);
+        std::printf("lost: %s of %zu of a feed that is %s and lists %zu, published %.1f h before the end\n", FeedWorld::Title(i, item).c_str(),
+                    feed.items.size(), HabitName(feed.habit).c_str(), feed.listed, static_cast<double>(end - feed.items[item]) / kHour);
     }
   }
   const double useful = static_cast<double>(day.not_modified + day.with_news) / static_cast<double>(day.requests);
