@@ -95,6 +95,7 @@ struct FeedWorld::Impl {
   std::vector<WorldFeed> feeds;
   std::unordered_map<std::string, size_t> by_address;
   std::unordered_map<std::string, base::UnixMs> last_request;  // by host
+  std::unordered_map<size_t, size_t> first_shown;              // entries published before a feed's first document
   std::unordered_map<size_t, size_t> shown;                    // entries of a feed that its client has seen
   std::unordered_map<size_t, base::UnixMs> asked;
   std::unordered_map<int, Connection> connections;
@@ -176,6 +177,7 @@ std::string FeedWorld::Impl::Answer(const std::string& host, const std::string& 
   }
   const std::string document = Document(number, last);
   const bool news = !shown.contains(number) || shown[number] < last;
+  first_shown.try_emplace(number, last);
   shown[number] = last;
   if (!news) return Useless(feed, 200, validator, document);
   ++tally.with_news;
@@ -283,6 +285,13 @@ std::string FeedWorld::Title(size_t feed, size_t item) { return std::to_string(f
 WorldTally FeedWorld::tally() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->tally;
+}
+
+size_t FeedWorld::OldestShown(size_t number) const {
+  const std::lock_guard lock(impl_->mutex);
+  const auto first = impl_->first_shown.find(number);
+  const size_t published = first == impl_->first_shown.end() ? 0 : first->second;
+  return published - std::min(published, impl_->feeds[number].listed);
 }
 
 void FeedWorld::ResetTally() {

@@ -59,6 +59,9 @@ class FeedWorld {
   std::string address() const;
   static std::string Title(size_t feed, size_t item);
 
+  // The oldest entry that stood in the feed's list when it was first read; 0: it never was.
+  size_t OldestShown(size_t number) const;
+
   // Tallies since the last reset; distances between requests are kept over it.
   WorldTally tally() const;
   void ResetTally();

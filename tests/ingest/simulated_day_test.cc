@@ -119,9 +119,8 @@ TEST_F(SimulatedDay, AsksOnlyWhatIsOfUseNoHostTooFastAndLosesNothing) {
   for (size_t i = 0; i < count; ++i) {
     const WorldFeed& feed = world.feeds()[i];
     if (!feed.readable()) continue;
-    const auto listed_at_start =
-        static_cast<size_t>(std::upper_bound(feed.items.begin(), feed.items.end(), start) - feed.items.begin());
-    for (size_t item = listed_at_start - std::min(listed_at_start, feed.listed); item < feed.items.size(); ++item) {
+    // What had left the list before the feed's first answer nobody could have had.
+    for (size_t item = world.OldestShown(i); item < feed.items.size(); ++item) {
       ++published;
       if (sink.Has(FeedWorld::Title(i, item))) continue;
       if (++lost <= 50)
