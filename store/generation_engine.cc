@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "store/failed_view.h"
+
 namespace racewatch::store {
 namespace {
 
@@ -18,18 +20,6 @@ bool PerGeneration(Table table, std::string_view key) {
 }
 
 constexpr size_t kPrefixBytes = sizeof(uint32_t) + 1;
-
-// Reading generation 0 in place of one that could not be learnt would be the mixture that must not be.
-class FailedView final : public View {
- public:
-  explicit FailedView(base::Status why) : why_(std::move(why)) {}
-  base::Result<std::optional<std::string>> Get(Table, std::string_view) const override { return why_; }
-  base::Result<std::vector<std::optional<std::string>>> MultiGet(Table, const std::vector<std::string_view>&) const override { return why_; }
-  base::Status Scan(Table, std::string_view, std::string_view, bool, const Visit&) const override { return why_; }
-
- private:
-  const base::Status why_;
-};
 
 Batch Mapped(const Batch& batch, uint32_t generation) {
   Batch out;
@@ -124,6 +114,7 @@ base::Status GenerationEngine::Commit(const Batch& batch) {
 std::unique_ptr<View> GenerationEngine::Snapshot() const {
   auto snapshot = whole_.Snapshot();
   const auto generations = ReadGenerations(*snapshot);
+  // Reading generation 0 in place of one that could not be learnt would be the mixture that must not be.
   if (!generations.ok()) return std::make_unique<FailedView>(generations.status());
   return std::make_unique<GenerationView>(std::move(snapshot), generations->active);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "store/codec.h"
+#include "store/failed_view.h"
 #include "store/migrations.h"
 #include "store/pg_tables.h"
 #include "store/position_row.h"
@@ -107,18 +108,6 @@ std::map<std::pair<Table, std::string_view>, const Write*> LastWrites(const Batc
     if (write.kind != Write::Kind::kDeleteRange) last[{write.table, write.key}] = &write;
   return last;
 }
-
-// A snapshot that could not be taken: every read says why.
-class FailedView final : public View {
- public:
-  explicit FailedView(base::Status why) : why_(std::move(why)) {}
-  base::Result<std::optional<std::string>> Get(Table, std::string_view) const override { return why_; }
-  base::Result<std::vector<std::optional<std::string>>> MultiGet(Table, const std::vector<std::string_view>&) const override { return why_; }
-  base::Status Scan(Table, std::string_view, std::string_view, bool, const Visit&) const override { return why_; }
-
- private:
-  const base::Status why_;
-};
 
 class SnapshotView final : public View {
  public:
