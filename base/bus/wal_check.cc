@@ -1,9 +1,10 @@
 #include "base/bus/wal_check.h"
 
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+
+#include "base/crc32c.h"
 
 namespace racewatch::base {
 
@@ -14,16 +15,6 @@ constexpr size_t kHeaderBytes = 7;  // checksum 4, length 2, type 1; little-endi
 constexpr unsigned char kTypeMax =
     4;  // full, first, middle, last; we use neither recycling nor compression
 constexpr uint32_t kMaskDelta = 0xa282ead8;
-
-constexpr std::array<uint32_t, 256> CrcTable() {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-    table[i] = crc;
-  }
-  return table;
-}
 
 uint32_t Little(std::string_view bytes, size_t at, size_t count) {
   uint32_t value = 0;
@@ -48,13 +39,6 @@ bool CompleteAtSomeLength(std::string_view record) {
 }
 
 }  // namespace
-
-uint32_t Crc32c(std::string_view data, uint32_t crc) {
-  static constexpr std::array<uint32_t, 256> kTable = CrcTable();
-  crc = ~crc;
-  for (const char c : data) crc = kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ crc >> 8;
-  return ~crc;
-}
 
 bool WalBlockIsSound(std::string_view block) {
   while (block.size() >= kHeaderBytes) {

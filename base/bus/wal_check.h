@@ -20,7 +20,4 @@ Status CheckWals(const std::string& dir);
 // Ahead Log File Format"). A torn tail is sound.
 bool WalBlockIsSound(std::string_view block);
 
-// CRC-32C (Castagnoli), as RFC 3720 appendix B.4.
-uint32_t Crc32c(std::string_view data, uint32_t crc = 0);
-
 }  // namespace racewatch::base
