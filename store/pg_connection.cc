@@ -48,24 +48,31 @@ PgCall& PgCall::Number(int64_t value) {
   return *this;
 }
 
-// The binary form of a one-dimensional array (array_recv in PostgreSQL's arrayfuncs.c).
 PgCall& PgCall::BytesArray(const std::vector<std::string_view>& values) {
+  return BytesArray(values.size(), [&values](size_t i, std::string* out) { out->append(values[i]); });
+}
+
+// The binary form of a one-dimensional array (array_recv in PostgreSQL's arrayfuncs.c).
+std::string& PgCall::BeginArray(size_t elements) {
   types_.push_back(kByteaArray);
   std::string& out = values_.emplace_back();
-  size_t bytes = 20;
-  for (const auto value : values) bytes += 4 + value.size();
-  out.reserve(bytes);
-  AppendBig(&out, uint32_t{values.empty() ? 0u : 1u});
+  AppendBig(&out, uint32_t{elements == 0 ? 0u : 1u});
   AppendBig(&out, uint32_t{0});  // no nulls
   AppendBig(&out, uint32_t{kBytea});
-  if (values.empty()) return *this;
-  AppendBig(&out, static_cast<uint32_t>(values.size()));
+  if (elements == 0) return out;
+  AppendBig(&out, static_cast<uint32_t>(elements));
   AppendBig(&out, uint32_t{1});  // index of the first
-  for (const auto value : values) {
-    AppendBig(&out, static_cast<uint32_t>(value.size()));
-    out.append(value);
-  }
-  return *this;
+  return out;
+}
+
+size_t PgCall::BeginElement(std::string* out) {
+  AppendBig(out, uint32_t{0});
+  return out->size();
+}
+
+void PgCall::EndElement(size_t at, std::string* out) {
+  const auto bytes = static_cast<uint32_t>(out->size() - at);
+  for (size_t i = 0; i < 4; ++i) (*out)[at - 4 + i] = static_cast<char>(bytes >> (24 - 8 * i) & 0xff);
 }
 
 PgRows::PgRows(pg_result* result) : result_(result, PQclear) {}
@@ -106,13 +113,88 @@ base::Status PgConnection::Run(const std::string& sql) {
   return result.ok() ? base::Status() : Error(result.get());
 }
 
-base::Status PgConnection::Prepare(const PgCall& call) {
-  if (prepared_.contains(call.sql_)) return {};
-  const std::string name = "s" + std::to_string(prepared_.size());
-  const PgRows result(PQprepare(connection_.get(), name.c_str(), call.sql_.c_str(), static_cast<int>(call.types_.size()), call.types_.data()));
-  if (!result.ok()) return Error(result.get());
+base::Status PgConnection::SendPrepare(const PgCall& call) {
+  const std::string name = "s" + std::to_string(names_++);
+  if (PQsendPrepare(connection_.get(), name.c_str(), call.sql_.c_str(), static_cast<int>(call.types_.size()), call.types_.data()) != 1)
+    return Fail(nullptr);
+  under_way_.push_back(false);
+  preparing_.push_back(call.sql_);
   prepared_.emplace(call.sql_, name);
   return {};
+}
+
+base::Status PgConnection::Send(const PgCall& call) {
+  pg_conn* const c = connection_.get();
+  if (PQpipelineStatus(c) == PQ_PIPELINE_OFF && PQenterPipelineMode(c) != 1) return Error(nullptr);
+  if (!prepared_.contains(call.sql_)) RW_RETURN_IF_ERROR(SendPrepare(call));
+  std::vector<const char*> values;
+  std::vector<int> lengths, formats(call.values_.size(), kBinary);
+  for (const auto& value : call.values_) {
+    values.push_back(value.data());
+    lengths.push_back(static_cast<int>(value.size()));
+  }
+  if (PQsendQueryPrepared(c, prepared_.at(call.sql_).c_str(), static_cast<int>(values.size()), values.data(), lengths.data(), formats.data(), kBinary) != 1)
+    return Fail(nullptr);
+  under_way_.push_back(true);
+  return {};
+}
+
+base::Status PgConnection::Flush() {
+  if (PQsendFlushRequest(connection_.get()) != 1 || PQflush(connection_.get()) != 0) return Fail(nullptr);
+  return {};
+}
+
+base::Result<std::vector<PgRows>> PgConnection::Await(size_t calls) {
+  std::vector<PgRows> rows;
+  while (rows.size() < calls && !under_way_.empty()) {
+    const bool wanted = under_way_.front();
+    PgRows result(PQgetResult(connection_.get()));
+    if (result.get() == nullptr || !result.ok()) return Fail(result.get());
+    under_way_.pop_front();
+    // Each statement gives its result and then a null.
+    if (const PgRows end(PQgetResult(connection_.get())); end.get() != nullptr) return Fail(end.get());
+    if (wanted) rows.push_back(std::move(result));
+  }
+  return rows;
+}
+
+base::Result<std::vector<PgRows>> PgConnection::Finish() {
+  pg_conn* const c = connection_.get();
+  if (PQpipelineStatus(c) == PQ_PIPELINE_OFF) return std::vector<PgRows>();
+  if (PQpipelineSync(c) != 1) return Fail(nullptr);
+  ended_ = true;
+  RW_ASSIGN_OR_RETURN(auto rows, Await(under_way_.size()));
+  const base::Status drained = Drain();
+  preparing_.clear();
+  if (!drained.ok()) return drained;
+  return rows;
+}
+
+// Reads up to the end of all, PGRES_PIPELINE_SYNC, whatever comes before it.
+base::Status PgConnection::Drain() {
+  pg_conn* const c = connection_.get();
+  for (bool synced = false; !synced;) {
+    const PgRows result(PQgetResult(c));
+    if (result.get() == nullptr && broken()) return Error(nullptr);
+    synced = result.get() != nullptr && result.synced();
+  }
+  ended_ = false;
+  return PQexitPipelineMode(c) == 1 ? base::Status() : Error(nullptr);
+}
+
+base::Status PgConnection::Fail(const pg_result* result) {
+  const base::Status why = Error(result);
+  Drop();
+  return why;
+}
+
+void PgConnection::Drop() {
+  pg_conn* const c = connection_.get();
+  under_way_.clear();
+  // What comes after an error is passed over by the server.
+  for (const std::string& sql : std::exchange(preparing_, {})) prepared_.erase(sql);
+  if (broken() || PQpipelineStatus(c) == PQ_PIPELINE_OFF) return;
+  if (ended_ || PQpipelineSync(c) == 1) (void)Drain();
 }
 
 base::Result<PgRows> PgConnection::Ask(const PgCall& call) {
@@ -121,38 +203,8 @@ base::Result<PgRows> PgConnection::Ask(const PgCall& call) {
 }
 
 base::Result<std::vector<PgRows>> PgConnection::Ask(const std::vector<PgCall>& calls) {
-  pg_conn* const c = connection_.get();
-  for (const PgCall& call : calls) RW_RETURN_IF_ERROR(Prepare(call));
-  if (PQenterPipelineMode(c) != 1) return Error(nullptr);
-  bool sent = true;
-  for (const PgCall& call : calls) {
-    std::vector<const char*> values;
-    std::vector<int> lengths, formats(call.values_.size(), kBinary);
-    for (const auto& value : call.values_) {
-      values.push_back(value.data());
-      lengths.push_back(static_cast<int>(value.size()));
-    }
-    sent = sent && PQsendQueryPrepared(c, prepared_.at(call.sql_).c_str(), static_cast<int>(values.size()), values.data(), lengths.data(),
-                                       formats.data(), kBinary) == 1;
-  }
-  sent = sent && PQpipelineSync(c) == 1;
-  base::Status failed = sent ? base::Status() : Error(nullptr);
-  std::vector<PgRows> rows;
-  // Each statement gives its result and then a null; the end of all gives PGRES_PIPELINE_SYNC.
-  for (bool synced = !sent; !synced;) {
-    PgRows result(PQgetResult(c));
-    if (result.get() == nullptr) {
-      if (!broken()) continue;
-      if (failed.ok()) failed = Error(nullptr);
-      break;
-    }
-    if (result.synced()) synced = true;
-    else if (!result.ok() && failed.ok()) failed = Error(result.get());
-    else if (failed.ok()) rows.push_back(std::move(result));
-  }
-  if (PQexitPipelineMode(c) != 1 && failed.ok()) failed = Error(nullptr);
-  if (!failed.ok()) return failed;
-  return rows;
+  for (const PgCall& call : calls) RW_RETURN_IF_ERROR(Send(call));
+  return Finish();
 }
 
 }  // namespace racewatch::store

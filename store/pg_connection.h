@@ -3,7 +3,9 @@
 // away, out of room or busy, and whether a commit under way happened is unknown; ABORTED = a row was not as expected.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,9 +28,24 @@ class PgCall {
   PgCall& Text(std::string_view value);
   PgCall& Number(int64_t value);
   PgCall& BytesArray(const std::vector<std::string_view>& values);
+  // `append(i, &out)` adds the bytes of element i.
+  template <typename Append>
+  PgCall& BytesArray(size_t elements, const Append& append) {
+    std::string& out = BeginArray(elements);
+    for (size_t i = 0; i < elements; ++i) {
+      const size_t at = BeginElement(&out);
+      append(i, &out);
+      EndElement(at, &out);
+    }
+    return *this;
+  }
 
  private:
   friend class PgConnection;
+  std::string& BeginArray(size_t elements);
+  static size_t BeginElement(std::string* out);
+  static void EndElement(size_t at, std::string* out);
+
   std::string sql_;
   std::vector<unsigned> types_;
   std::vector<std::string> values_;
@@ -64,15 +81,32 @@ class PgConnection {
   base::Result<std::vector<PgRows>> Ask(const std::vector<PgCall>& calls);
   base::Result<PgRows> Ask(const PgCall& call);
 
+  // The same in pieces, so that the server works on one call while the next is made. Send hands a call over; Await returns the
+  // answers of the first `calls` that nobody has waited for, without an end to what follows; Finish those of all the rest, and
+  // ends it. After an error of either, or Drop, nothing is under way any more.
+  base::Status Send(const PgCall& call);
+  base::Status Flush();  // the server answers what it has got, without waiting for more
+  base::Result<std::vector<PgRows>> Await(size_t calls);
+  base::Result<std::vector<PgRows>> Finish();
+  void Drop();
+  size_t under_way() const { return static_cast<size_t>(std::count(under_way_.begin(), under_way_.end(), true)); }  // calls not waited for
+
   bool broken() const;  // nothing can be asked any more
 
  private:
   explicit PgConnection(pg_conn* connection);
-  base::Status Prepare(const PgCall& call);
+  base::Status SendPrepare(const PgCall& call);
   base::Status Error(const pg_result* result) const;
+  base::Status Fail(const pg_result* result);
+  base::Status Drain();
 
   std::unique_ptr<pg_conn, void (*)(pg_conn*)> connection_;
   std::unordered_map<std::string, std::string> prepared_;  // SQL → name
+  uint64_t names_ = 0;
+  // What is under way: for each answer to come, whether it is that of a call (or of a statement's preparation).
+  std::deque<bool> under_way_;
+  std::vector<std::string> preparing_;  // SQL of what was prepared meanwhile, and may not be
+  bool ended_ = false;                  // the end has been sent
 };
 
 }  // namespace racewatch::store

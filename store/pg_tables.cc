@@ -29,7 +29,7 @@ constexpr std::array kShapes = {
     Shape{Table::kOutbox, "outbox", false},     Shape{Table::kGeneration, "generation", true}};
 
 constexpr size_t kPackBytesMin = 400;
-constexpr int kPackLevel = -1;  // half the time of 1 for little more room; any level unpacks
+constexpr int kPackLevel = 1;  // levels below 0 take a little less time and half as much room again, which the server pays for; any unpacks
 constexpr size_t kUnpackedBytesMax = 64u << 20;
 constexpr char kPlain = 0, kZstd = 1;
 constexpr int kScanRowsFirst = 64, kScanRowsMax = 2048;
@@ -61,17 +61,20 @@ std::string PgSchemaStatements() {
   return out;
 }
 
-std::string PgPack(std::string_view value) {
-  std::string out(1, kPlain);
-  if (value.size() < kPackBytesMin) return out.append(value);
-  out.resize(1 + ZSTD_compressBound(value.size()));
-  // A context of the thread's own: one for each value would cost as much as the packing.
-  thread_local const std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
-  const size_t size = ZSTD_compressCCtx(context.get(), out.data() + 1, out.size() - 1, value.data(), value.size(), kPackLevel);
-  if (ZSTD_isError(size) || size >= value.size()) return std::string(1, kPlain).append(value);
-  out[0] = kZstd;
-  out.resize(1 + size);
-  return out;
+void PgPack(std::string_view value, std::string* out) {
+  const size_t at = out->size();
+  if (value.size() >= kPackBytesMin) {
+    out->resize(at + 1 + ZSTD_compressBound(value.size()));
+    // A context of the thread's own: one for each value would cost as much as the packing.
+    thread_local const std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+    const size_t size = ZSTD_compressCCtx(context.get(), out->data() + at + 1, out->size() - at - 1, value.data(), value.size(), kPackLevel);
+    const bool pays = !ZSTD_isError(size) && size < value.size();
+    out->resize(pays ? at + 1 + size : at);
+    if (pays) (*out)[at] = kZstd;
+    if (pays) return;
+  }
+  out->push_back(kPlain);
+  out->append(value);
 }
 
 base::Result<std::string> PgUnpack(std::string_view stored) {

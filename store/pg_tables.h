@@ -19,7 +19,7 @@ std::string PgTable(Table table);
 std::string PgSchemaStatements();
 
 // A value as stored: one byte that says how, then the bytes, compressed when that pays.
-std::string PgPack(std::string_view value);
+void PgPack(std::string_view value, std::string* out);  // appends
 base::Result<std::string> PgUnpack(std::string_view stored);
 
 base::Result<std::vector<std::optional<std::string>>> PgMultiGet(PgConnection& connection, Table table,

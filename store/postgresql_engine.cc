@@ -1,6 +1,7 @@
 #include "store/postgresql_engine.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -23,10 +24,12 @@ constexpr char kTakeLock[] = "UPDATE commits SET number = number + 1, counted = 
 class Reads {
  public:
   void Want(Table table, std::string key) { wanted_[table].insert(std::move(key)); }
-  void AddTo(std::vector<PgCall>* calls) {
+  base::Status Send(PgConnection& c) {
     for (const auto& [table, keys] : wanted_)
-      calls->push_back(PgCall("SELECT k, v FROM " + PgTable(table) + " WHERE k = ANY($1)").BytesArray({keys.begin(), keys.end()}));
+      RW_RETURN_IF_ERROR(c.Send(PgCall("SELECT k, v FROM " + PgTable(table) + " WHERE k = ANY($1)").BytesArray({keys.begin(), keys.end()})));
+    return {};
   }
+  size_t calls() const { return wanted_.size(); }
   // Takes the answers from `first` on.
   base::Status Take(const std::vector<PgRows>& answers, size_t first) {
     for (const auto& wanted : wanted_) {
@@ -49,65 +52,101 @@ class Reads {
   std::map<std::pair<Table, std::string>, std::string> rows_;
 };
 
-// What a transaction writes, gathered by table and kind of statement.
+// What a transaction writes, gathered by table and kind of statement, and handed to the server in pieces: it works on one
+// while the next is packed. Borrows keys and values until they are sent.
 class Writes {
  public:
-  void Put(Table table, std::string_view key, std::string_view value) { puts_[table][key] = PgPack(value); }
-  void Insert(Table table, std::string_view key, std::string_view value) { inserts_[table][key] = PgPack(value); }
+  void Put(Table table, std::string_view key, std::string_view value) { rows_[table].puts.push_back({key, value, {}}); }
+  void Insert(Table table, std::string_view key, std::string_view value) { rows_[table].inserts.push_back({key, value, {}}); }
   void Replace(Table table, std::string_view key, std::string_view before, std::string_view value) {
-    replaces_[table][key] = {PgPack(before), PgPack(value)};
+    rows_[table].replaces.push_back({key, value, before});
   }
-  void Delete(Table table, std::string_view key) { deletes_[table].push_back(key); }
+  void Delete(Table table, std::string_view key) { rows_[table].deletes.push_back(key); }
   void DeleteRange(Table table, std::string_view begin, std::string_view end) {
-    calls_.push_back(PgCall("DELETE FROM " + PgTable(table) + " WHERE k >= $1 AND k < $2").Bytes(begin).Bytes(end));
+    ranges_.push_back(PgCall("DELETE FROM " + PgTable(table) + " WHERE k >= $1 AND k < $2").Bytes(begin).Bytes(end));
   }
+  // Holds what would not live until it is sent.
+  std::string_view Keep(std::string bytes) { return kept_.emplace_back(std::move(bytes)); }
 
-  // Ranges first, then single rows.
-  std::vector<PgCall> Take() {
-    for (auto& [table, keys] : deletes_)
-      calls_.push_back(PgCall("DELETE FROM " + PgTable(table) + " WHERE k = ANY($1)").BytesArray(keys));
-    for (const auto& [table, rows] : inserts_)
-      AddRows("INSERT INTO " + PgTable(table) + " SELECT * FROM unnest($1::bytea[], $2::bytea[])", rows);
-    for (const auto& [table, rows] : puts_)
-      AddRows("INSERT INTO " + PgTable(table) + " SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT (k) DO UPDATE SET v = EXCLUDED.v", rows);
-    for (const auto& [table, rows] : replaces_) {
-      std::vector<std::string_view> keys, before, after;
-      for (const auto& [key, values] : rows) {
-        keys.push_back(key);
-        before.push_back(values.first);
-        after.push_back(values.second);
-      }
-      calls_.push_back(PgCall("WITH done AS (UPDATE " + PgTable(table) + " t SET v = n.v FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) n(k, b, v) "
-                              "WHERE t.k = n.k AND t.v = n.b RETURNING 1) SELECT expect_rows(count(*), $4) FROM done")
-                           .BytesArray(keys).BytesArray(before).BytesArray(after).Number(static_cast<int64_t>(keys.size())));
-    }
-    return std::move(calls_);
+  // Ranges first, then single rows; texts, which take long to pack, last.
+  base::Status Send(PgConnection& c) {
+    for (const PgCall& call : std::exchange(ranges_, {})) RW_RETURN_IF_ERROR(c.Send(call));
+    auto rows = std::exchange(rows_, {});
+    for (const bool texts : {false, true})
+      for (auto& [table, of_table] : rows)
+        if ((table == Table::kDetail || table == Table::kStoryQueue) == texts) RW_RETURN_IF_ERROR(SendTable(c, table, &of_table));
+    return {};
   }
 
  private:
-  using Rows = std::map<std::string_view, std::string>;
-  void AddRows(const std::string& sql, const Rows& rows) {
-    std::vector<std::string_view> keys, values;
-    for (const auto& [key, value] : rows) {
-      keys.push_back(key);
-      values.push_back(value);
-    }
-    calls_.push_back(PgCall(sql).BytesArray(keys).BytesArray(values));
+  struct Row {
+    std::string_view key, value, before;
+  };
+  struct Rows {
+    std::vector<Row> puts, inserts, replaces;
+    std::vector<std::string_view> deletes;
+  };
+
+  // In key order, as every store writes: whoever did it in another one could wait for us as we wait for it. Of several rows
+  // with one key the last.
+  static void Sort(std::vector<Row>* rows) {
+    const auto by_key = [](const Row& a, const Row& b) { return a.key < b.key; };
+    if (!std::is_sorted(rows->begin(), rows->end(), by_key)) std::stable_sort(rows->begin(), rows->end(), by_key);
+    size_t kept = 0;
+    for (size_t i = 0; i < rows->size(); ++i)
+      if (i + 1 == rows->size() || (*rows)[i].key != (*rows)[i + 1].key) (*rows)[kept++] = (*rows)[i];
+    rows->resize(kept);
+  }
+  static PgCall Call(const std::string& sql, const std::vector<Row>& rows) {
+    PgCall call(sql);
+    call.BytesArray(rows.size(), [&rows](size_t i, std::string* out) { out->append(rows[i].key); });
+    call.BytesArray(rows.size(), [&rows](size_t i, std::string* out) { PgPack(rows[i].value, out); });
+    return call;
+  }
+  static base::Status SendTable(PgConnection& c, Table table, Rows* rows) {
+    const std::string name = PgTable(table);
+    const std::string insert = "INSERT INTO " + name + " SELECT * FROM unnest($1::bytea[], $2::bytea[])";
+    if (!rows->deletes.empty()) RW_RETURN_IF_ERROR(c.Send(PgCall("DELETE FROM " + name + " WHERE k = ANY($1)").BytesArray(rows->deletes)));
+    for (auto* each : {&rows->inserts, &rows->puts, &rows->replaces}) Sort(each);
+    if (!rows->inserts.empty()) RW_RETURN_IF_ERROR(c.Send(Call(insert, rows->inserts)));
+    if (!rows->puts.empty()) RW_RETURN_IF_ERROR(c.Send(Call(insert + " ON CONFLICT (k) DO UPDATE SET v = EXCLUDED.v", rows->puts)));
+    if (rows->replaces.empty()) return {};
+    const std::vector<Row>& replaces = rows->replaces;
+    return c.Send(Call("WITH done AS (UPDATE " + name + " t SET v = n.v FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) n(k, v, b) "
+                       "WHERE t.k = n.k AND t.v = n.b RETURNING 1) SELECT expect_rows(count(*), $4) FROM done", replaces)
+                      .BytesArray(replaces.size(), [&replaces](size_t i, std::string* out) { PgPack(replaces[i].before, out); })
+                      .Number(static_cast<int64_t>(replaces.size())));
   }
 
-  std::map<Table, Rows> puts_, inserts_;
-  std::map<Table, std::map<std::string_view, std::pair<std::string, std::string>>> replaces_;
-  std::map<Table, std::vector<std::string_view>> deletes_;
-  std::vector<PgCall> calls_;
+  std::vector<PgCall> ranges_;
+  std::map<Table, Rows> rows_;
+  std::deque<std::string> kept_;
 };
 
-// The last write to each key.
-std::map<std::pair<Table, std::string_view>, const Write*> LastWrites(const Batch& batch) {
-  std::map<std::pair<Table, std::string_view>, const Write*> last;
-  for (const Write& write : batch.writes())
-    if (write.kind != Write::Kind::kDeleteRange) last[{write.table, write.key}] = &write;
-  return last;
-}
+// The last write to each key, in key order.
+class LastWrites {
+ public:
+  explicit LastWrites(const Batch& batch) {
+    for (const Write& write : batch.writes())
+      if (write.kind != Write::Kind::kDeleteRange) writes_.push_back(&write);
+    std::stable_sort(writes_.begin(), writes_.end(), Before);
+    size_t kept = 0;
+    for (size_t i = 0; i < writes_.size(); ++i)
+      if (i + 1 == writes_.size() || Before(writes_[i], writes_[i + 1])) writes_[kept++] = writes_[i];
+    writes_.resize(kept);
+  }
+  const Write* Find(Table table, std::string_view key) const {
+    const auto at = std::lower_bound(writes_.begin(), writes_.end(), std::pair(table, key),
+                                     [](const Write* write, const auto& wanted) { return Name(write) < wanted; });
+    return at == writes_.end() || Name(*at) != std::pair(table, key) ? nullptr : *at;
+  }
+  const std::vector<const Write*>& all() const { return writes_; }
+
+ private:
+  static std::pair<Table, std::string_view> Name(const Write* write) { return {write->table, write->key}; }
+  static bool Before(const Write* a, const Write* b) { return Name(a) < Name(b); }
+  std::vector<const Write*> writes_;
+};
 
 class SnapshotView final : public View {
  public:
@@ -158,46 +197,48 @@ struct PostgreSqlEngine::Impl {
   // After an error: leaves the transaction, or the connection.
   void Leave(std::unique_ptr<PgConnection>* connection, const base::Status& why);
   base::Status CommitOn(PgConnection& c, const Batch& batch);
-  static base::Status Check(const Batch& batch, const std::map<std::pair<Table, std::string_view>, const Write*>& last, const Reads& reads);
-  base::Status AddCounts(PgConnection& c, const Batch& batch, int64_t now_counted, Reads* reads, std::vector<std::string>* kept, Writes* writes);
+  static base::Status Check(const Batch& batch, const LastWrites& last, const Reads& reads);
+  base::Status SendCounts(PgConnection& c, const Batch& batch, int64_t now_counted, const Reads& reads, Writes* writes);
+  base::Status SendAll(PgConnection& c, const Batch& batch, int64_t* now_counted);
   base::Result<Claim> BumpEpoch(PgConnection& c, const std::string& cluster_id, const base::TopicPartition& where);
 };
 
 namespace {
 
 // Expectations whose key is written as well are checked by the write itself.
-bool CheckedByWrite(const Expectation& expected, const std::map<std::pair<Table, std::string_view>, const Write*>& last) {
-  const auto at = last.find({expected.table, expected.key});
-  return at != last.end() && at->second->kind == Write::Kind::kPut;
+bool CheckedByWrite(const Expectation& expected, const LastWrites& last) {
+  const Write* write = last.Find(expected.table, expected.key);
+  return write != nullptr && write->kind == Write::Kind::kPut;
 }
 
-void AddOwnRows(const Batch& batch, const Reads& reads, std::vector<std::string>* kept, Writes* writes) {
+void AddOwnRows(const Batch& batch, const Reads& reads, Writes* writes) {
   for (const auto& owner : batch.owners()) {
     if (owner.next_offset < 0) continue;
-    PositionRow row{owner.claim.epoch, owner.next_offset};
-    writes->Put(Table::kPosition, kept->emplace_back(PositionKey(owner.claim.cluster_id, owner.claim.where)), row.Encode());
+    writes->Put(Table::kPosition, writes->Keep(PositionKey(owner.claim.cluster_id, owner.claim.where)),
+                writes->Keep(PositionRow{owner.claim.epoch, owner.next_offset}.Encode()));
   }
   std::map<Table, uint64_t> last;
   for (const auto& [table, value] : batch.appends()) {
     const auto [at, is_new] = last.try_emplace(table, 0);
     if (const auto stored = is_new ? reads.Find(Table::kMeta, LastKey(table)) : std::nullopt) at->second = Reader(*stored).Varint();
-    AppendBig(&kept->emplace_back(), ++at->second);
-    writes->Insert(table, kept->back(), value);
+    std::string key;
+    AppendBig(&key, ++at->second);
+    writes->Insert(table, writes->Keep(std::move(key)), value);
   }
   for (const auto& [table, number] : last) {
     std::string value;
     AppendVarint(&value, number);
-    writes->Put(Table::kMeta, kept->emplace_back(LastKey(table)), value);
+    writes->Put(Table::kMeta, writes->Keep(LastKey(table)), writes->Keep(std::move(value)));
   }
 }
 
-void AddBatchRows(const Batch& batch, const std::map<std::pair<Table, std::string_view>, const Write*>& last, Writes* writes) {
+void AddBatchRows(const Batch& batch, const LastWrites& last, Writes* writes) {
   std::map<std::pair<Table, std::string_view>, const Expectation*> expected;
   for (const Expectation& e : batch.expectations()) expected[{e.table, e.key}] = &e;
   for (const Write& write : batch.writes())
     if (write.kind == Write::Kind::kDeleteRange) writes->DeleteRange(write.table, write.key, write.value);
-  for (const auto& [name, write] : last) {
-    const auto at = expected.find(name);
+  for (const Write* write : last.all()) {
+    const auto at = expected.find({write->table, write->key});
     if (write->kind == Write::Kind::kDelete) writes->Delete(write->table, write->key);
     else if (at == expected.end()) writes->Put(write->table, write->key, write->value);
     else if (at->second->value) writes->Replace(write->table, write->key, *at->second->value, write->value);
@@ -207,8 +248,7 @@ void AddBatchRows(const Batch& batch, const std::map<std::pair<Table, std::strin
 
 }  // namespace
 
-base::Status PostgreSqlEngine::Impl::Check(const Batch& batch, const std::map<std::pair<Table, std::string_view>, const Write*>& last,
-                                           const Reads& reads) {
+base::Status PostgreSqlEngine::Impl::Check(const Batch& batch, const LastWrites& last, const Reads& reads) {
   for (const auto& owner : batch.owners()) {
     const auto stored = reads.Find(Table::kPosition, PositionKey(owner.claim.cluster_id, owner.claim.where));
     PositionRow row;
@@ -224,30 +264,31 @@ base::Status PostgreSqlEngine::Impl::Check(const Batch& batch, const std::map<st
 }
 
 // Rows that others may have changed since were read under the lock; the rest of the cache is still true.
-base::Status PostgreSqlEngine::Impl::AddCounts(PgConnection& c, const Batch& batch, int64_t now_counted, Reads* reads,
-                                               std::vector<std::string>* kept, Writes* writes) {
+base::Status PostgreSqlEngine::Impl::SendCounts(PgConnection& c, const Batch& batch, int64_t now_counted, const Reads& reads, Writes* writes) {
   Reads again;
-  if (counted + 1 != now_counted) {
+  const bool changed = counted + 1 != now_counted;
+  if (changed) {
     ledger.Clear();
     for (auto& [kind, key] : ledger.Missing(batch.counts())) again.Want(TableOf(kind), std::move(key));
-    std::vector<PgCall> calls;
-    again.AddTo(&calls);
-    RW_ASSIGN_OR_RETURN(const auto answers, c.Ask(calls));
-    RW_RETURN_IF_ERROR(again.Take(answers, 0));
-    reads = &again;
+    RW_RETURN_IF_ERROR(again.Send(c));
+    RW_RETURN_IF_ERROR(c.Flush());
+    RW_ASSIGN_OR_RETURN(const auto answers, c.Await(c.under_way()));
+    RW_RETURN_IF_ERROR(again.Take(answers, answers.size() - again.calls()));
   }
-  const auto load = [reads](CountLedger::Kind kind, std::string_view key) -> base::Result<std::optional<std::string>> {
-    return reads->Find(TableOf(kind), key);
+  const auto load = [&](CountLedger::Kind kind, std::string_view key) -> base::Result<std::optional<std::string>> {
+    return (changed ? again : reads).Find(TableOf(kind), key);
   };
-  return ledger.Apply(batch.counts(), load, [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
-    const std::string_view own = kept->emplace_back(key);
-    if (value.empty()) writes->Delete(TableOf(kind), own);
-    else writes->Put(TableOf(kind), own, value);
-  });
+  RW_RETURN_IF_ERROR(ledger.Apply(batch.counts(), load, [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
+    if (value.empty()) writes->Delete(TableOf(kind), key);
+    else writes->Put(TableOf(kind), key, writes->Keep(std::string(value)));
+  }));
+  return writes->Send(c);
 }
 
-base::Status PostgreSqlEngine::Impl::CommitOn(PgConnection& c, const Batch& batch) {
-  const auto last = LastWrites(batch);
+// Everything before COMMIT. The server works on the rows while the next ones are packed and the counts added up; what it says of
+// the rows read, and so whether the batch may happen at all, is looked at before anything else that it says.
+base::Status PostgreSqlEngine::Impl::SendAll(PgConnection& c, const Batch& batch, int64_t* now_counted) {
+  const LastWrites last(batch);
   const bool counts = !batch.counts().empty();
   Reads reads;
   for (const auto& owner : batch.owners()) reads.Want(Table::kPosition, PositionKey(owner.claim.cluster_id, owner.claim.where));
@@ -256,22 +297,29 @@ base::Status PostgreSqlEngine::Impl::CommitOn(PgConnection& c, const Batch& batc
   for (const auto& [table, value] : batch.appends()) reads.Want(Table::kMeta, LastKey(table));
   if (counts && counted >= 0)
     for (auto& [kind, key] : ledger.Missing(batch.counts())) reads.Want(TableOf(kind), std::move(key));
-  std::vector<PgCall> calls{PgCall("BEGIN"), PgCall(kTakeLock).Number(counts ? 1 : 0)};
-  reads.AddTo(&calls);
-  RW_ASSIGN_OR_RETURN(const auto answers, c.Ask(calls));
+  RW_RETURN_IF_ERROR(c.Send(PgCall("BEGIN")));
+  RW_RETURN_IF_ERROR(c.Send(PgCall(kTakeLock).Number(counts ? 1 : 0)));
+  RW_RETURN_IF_ERROR(reads.Send(c));
+  RW_RETURN_IF_ERROR(c.Flush());
+  Writes writes;
+  AddBatchRows(batch, last, &writes);
+  RW_RETURN_IF_ERROR(writes.Send(c));
+  RW_ASSIGN_OR_RETURN(const auto answers, c.Await(2 + reads.calls()));
   RW_RETURN_IF_ERROR(reads.Take(answers, 2));
   RW_RETURN_IF_ERROR(Check(batch, last, reads));
-  Writes writes;
-  std::vector<std::string> kept;  // keys that the batch does not hold; never moves
-  kept.reserve(batch.appends().size() * 2 + batch.owners().size() + batch.counts().size() * 16 + 32);
-  const int64_t now_counted = answers[1].Number(0, 0);
-  if (counts) RW_RETURN_IF_ERROR(AddCounts(c, batch, now_counted, &reads, &kept, &writes));
-  AddOwnRows(batch, reads, &kept, &writes);
-  AddBatchRows(batch, last, &writes);
-  std::vector<PgCall> all = writes.Take();
-  all.emplace_back("COMMIT");
-  RW_RETURN_IF_ERROR(c.Ask(all).status());
-  if (!counts) return {};
+  *now_counted = answers[1].Number(0, 0);
+  AddOwnRows(batch, reads, &writes);
+  RW_RETURN_IF_ERROR(writes.Send(c));
+  return counts ? SendCounts(c, batch, *now_counted, reads, &writes) : base::Status();
+}
+
+base::Status PostgreSqlEngine::Impl::CommitOn(PgConnection& c, const Batch& batch) {
+  int64_t now_counted = -1;
+  base::Status status = SendAll(c, batch, &now_counted);
+  if (status.ok()) status = c.Send(PgCall("COMMIT"));
+  if (status.ok()) status = c.Finish().status();
+  if (!status.ok()) return c.Drop(), status;
+  if (batch.counts().empty()) return {};
   ledger.Committed();
   counted = now_counted;
   return {};
@@ -312,8 +360,9 @@ base::Result<Claim> PostgreSqlEngine::Impl::BumpEpoch(PgConnection& c, const std
   if (stored[0] && !PositionRow::Decode(*stored[0], &row)) return base::DataLoss("store: position row damaged");
   ++row.epoch;
   Writes writes;
-  writes.Put(Table::kPosition, key, row.Encode());
-  RW_RETURN_IF_ERROR(c.Ask(writes.Take()).status());
+  writes.Put(Table::kPosition, key, writes.Keep(row.Encode()));
+  RW_RETURN_IF_ERROR(writes.Send(c));
+  RW_RETURN_IF_ERROR(c.Finish().status());
   return Claim{cluster_id, where, row.epoch, row.next_offset};
 }
 

@@ -1,8 +1,9 @@
 // The shared engine: the same tables in one schema of a PostgreSQL database (libpq), for several store processes at
-// once. A commit is one transaction of two or three round trips: the first takes the lock of the schema, checks owners
-// and expected rows and reads what the counts need; the last writes everything and commits. So commits happen one after
-// the other in all processes, their numbers are theirs in that order, and no two writers can deadlock. A process that
-// stops in between is thrown out by the server after `idle_ms_max`, and whoever waits goes on.
+// once. A commit is one transaction: it takes the lock of the schema, reads owners, expected rows and what the counts need,
+// and sends its rows in pieces, on which the server works while the next ones are packed. The answers to the reads are looked
+// at before anything is committed; rows of counts are read once more when another process committed in between. So commits
+// happen one after the other in all processes, their numbers are theirs in that order, and no two writers can deadlock. A
+// process that stops in between is thrown out after `idle_ms_max`, and whoever waits goes on.
 //
 // Reads use connections of their own, one for each thread that reads, closed when more than a few lie idle. Values
 // beyond a few hundred bytes are stored compressed (zstd). Threads and errors as engine.h says.
