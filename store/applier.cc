@@ -3,7 +3,10 @@
 #include <google/protobuf/arena.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <set>
+#include <utility>
 
 #include "racewatch/v1/tagged_article.pb.h"
 #include "store/codec.h"
@@ -13,6 +16,23 @@ namespace {
 
 // The story index reads no further; longer texts would only make the queue heavy.
 constexpr size_t kStoryTextBytesMax = 64u << 10;
+constexpr size_t kForTwoMin = 64;  // less is not worth a thread
+constexpr size_t kPiece = 16;
+
+// Calls `work` for each of [0, n) on two threads, each of which takes the next few when it is done with the last: reading and
+// writing texts takes most of a batch's time.
+template <typename Work>
+void ForTwo(size_t n, const Work& work) {
+  std::atomic<size_t> next = 0;
+  const auto run = [&] {
+    for (size_t begin; (begin = next.fetch_add(kPiece)) < n;)
+      for (size_t i = begin; i < std::min(begin + kPiece, n); ++i) work(i);
+  };
+  std::future<void> other;
+  if (n >= kForTwoMin) other = std::async(std::launch::async, run);
+  run();
+  if (other.valid()) other.get();
+}
 
 }  // namespace
 
@@ -47,9 +67,41 @@ struct Applier::Parsed {
   size_t record = 0;  // index into the batch
   v1::TaggedArticle* message = nullptr;
   Progress* progress = nullptr;  // of its partition
+  base::Status unread;           // why it is to be dead-lettered
   Sighting sighting;
   std::string id;  // bytes
 };
+
+// A record whose texts are to be written, in the order decided.
+struct Applier::Texts {
+  Parsed* parsed = nullptr;
+  bool redacted = false;
+  bool story = false;  // also work for the story step
+  base::UnixMs published_ms = 0;
+  std::string detail, work;
+
+  void Encode();
+};
+
+// The detail keeps the beginning of the text only, so it comes second.
+void Applier::Texts::Encode() {
+  const v1::Article& article = parsed->message->article();
+  if (story) {
+    StoryWork out;
+    out.article = parsed->id;
+    out.title = article.title();
+    out.text = std::string_view(article.text()).substr(0, kStoryTextBytesMax);
+    out.url = article.canonical_url().empty() ? article.url() : article.canonical_url();
+    out.publisher_family = article.publisher();
+    out.language = article.language();
+    out.published_ms = published_ms;
+    work = out.Encode();
+  }
+  detail = EncodeDetail(parsed->message, redacted);
+}
+
+Applier::Applier(Engine& engine, ApplierOptions options) : engine_(engine), options_(options) {}
+Applier::~Applier() = default;
 
 base::Status Applier::Reload() {
   progress_.clear();
@@ -77,6 +129,7 @@ base::Status Applier::ReadKnown(const std::vector<Parsed>& parsed) {
   for (const Parsed& p : parsed)
     if (known_.try_emplace(p.id).second) keys.push_back(p.id);
   std::sort(keys.begin(), keys.end());
+  moment_ = engine_.moment();
   RW_ASSIGN_OR_RETURN(const auto rows, engine_.MultiGet(Table::kArticle, keys));
   for (size_t i = 0; i < keys.size(); ++i) {
     if (!rows[i]) continue;
@@ -95,20 +148,20 @@ void Applier::WriteArticle(Parsed* parsed, const Decision& decision, uint32_t ol
   if (is_new || old_hour != decision.row.time_hour)
     batch->Put(Table::kTime, TimeKey(decision.row.time_hour, parsed->sighting.id), "");
   batch->Append(Table::kFeed, FeedRow{parsed->id, decision.row.version}.Encode());
-  StoryWork work;
-  work.article = parsed->id;
-  work.title = article.title();
-  work.text = std::string_view(article.text()).substr(0, kStoryTextBytesMax);
-  work.url = article.canonical_url().empty() ? article.url() : article.canonical_url();
-  work.publisher_family = article.publisher();
-  work.language = article.language();
-  work.published_ms = decision.row.counted.event.ms;
-  batch->Append(Table::kStoryQueue, work.Encode());
   if (!article.canonical_url().empty()) batch->Put(Table::kUrl, UrlKey(article.canonical_url()), parsed->id);
   if (!article.url().empty() && article.url() != article.canonical_url())
     batch->Put(Table::kUrl, UrlKey(article.url()), parsed->id);
   matcher_.KeepFingerprints(decision.row.counted.queries, parsed->message);
-  batch->Put(Table::kDetail, parsed->id, EncodeDetail(parsed->message, decision.row.redacted));
+  texts_.push_back({parsed, decision.row.redacted, true, decision.row.counted.event.ms, {}, {}});
+}
+
+void Applier::WriteTexts(Batch* batch) {
+  ForTwo(texts_.size(), [this](size_t i) { texts_[i].Encode(); });
+  for (Texts& texts : texts_) {
+    if (texts.story) batch->Append(Table::kStoryQueue, std::move(texts.work));
+    batch->Put(Table::kDetail, texts.parsed->id, std::move(texts.detail));
+  }
+  texts_.clear();
 }
 
 void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out) {
@@ -137,7 +190,7 @@ void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applie
     progress.model_version = parsed->message->tags().model_version();
     WriteArticle(parsed, decision, before ? before->time_hour : 0, batch);
   } else if (redacted_now) {
-    batch->Put(Table::kDetail, parsed->id, EncodeDetail(parsed->message, true));
+    texts_.push_back({parsed, true, false, 0, {}, {}});
   }
   for (CountChange& change : decision.counts) batch->Count(std::move(change));
   known.row = std::move(decision.row);
@@ -152,41 +205,51 @@ std::string Applier::CompleteValue(const base::Record& record) {
   return message.SerializeAsString();
 }
 
+std::vector<Applier::Parsed> Applier::Read(const std::vector<base::Record>& records, google::protobuf::Arena* arena) {
+  std::vector<Parsed> parsed(records.size());
+  ForTwo(records.size(), [&](size_t i) {
+    Parsed& p = parsed[i];
+    p.record = i;
+    if (records[i].tombstone) return;
+    p.message = google::protobuf::Arena::CreateMessage<v1::TaggedArticle>(arena);
+    auto sighting = ReadSighting(records[i], p.message);
+    if (sighting.ok()) p.sighting = std::move(sighting).value();
+    else p.unread = sighting.status();
+  });
+  return parsed;
+}
+
 base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch) {
   Applied out;
   google::protobuf::Arena arena;
   std::set<base::TopicPartition> touched;
   std::vector<Parsed> parsed;
   parsed.reserve(records.size());
-  for (size_t i = 0; i < records.size(); ++i) {
-    if (records[i].tombstone) {
+  for (Parsed& p : Read(records, &arena)) {
+    if (p.message == nullptr) {
       ++out.tombstones;
       continue;
     }
-    Parsed p;
-    p.record = i;
-    p.message = google::protobuf::Arena::CreateMessage<v1::TaggedArticle>(&arena);
-    auto sighting = ReadSighting(records[i], p.message);
-    if (!sighting.ok()) {
-      out.dead_letters.push_back({i, DeadLetterReason(sighting.status()), sighting.status().message()});
+    if (!p.unread.ok()) {
+      out.dead_letters.push_back({p.record, DeadLetterReason(p.unread), p.unread.message()});
       continue;
     }
     if (p.message->generation() != 0) {
       ++out.foreign_generation;
       continue;
     }
-    p.sighting = std::move(sighting).value();
     if (model_) {
       const bool own = p.message->tags().model_version() == *model_;
       PreferModel(own, &p.sighting.rank);
       out.other_model += !own;
     }
     p.id = IdBytes(p.sighting.id);
-    const base::TopicPartition where{records[i].topic, records[i].partition};
+    const base::TopicPartition where{records[p.record].topic, records[p.record].partition};
     RW_ASSIGN_OR_RETURN(p.progress, ProgressOf(where));
     touched.insert(where);
     parsed.push_back(std::move(p));
   }
+  texts_.clear();
   RW_RETURN_IF_ERROR(ReadKnown(parsed));
   for (Parsed& p : parsed) {
     // A source may not move the store's time past the clock.
@@ -195,8 +258,9 @@ base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, b
     newest = std::max(newest, std::min(p.sighting.fetched_at_ms, now_ms));
     ApplyOne(&p, now_ms, batch, &out);
   }
+  WriteTexts(batch);
   for (auto& [id, known] : known_)
-    if (known.dirty) batch->Replace(Table::kArticle, id, std::move(known.stored), known.row.Encode());
+    if (known.dirty) batch->Replace(Table::kArticle, id, std::move(known.stored), known.row.Encode(), moment_);
   batch->Expect(Table::kMeta, std::string(kFrozenKey), frozen_);
   for (const base::TopicPartition& where : touched) batch->Put(Table::kMeta, ProgressKey(where), progress_.at(where).Encode());
   return out;

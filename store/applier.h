@@ -2,7 +2,8 @@
 // each record in order (apply.h) and writes rows, counts, indexes, the story work queue and the progress of the
 // records' partitions. The commit fails with ABORTED when another writer changed what was read. Nothing is kept
 // between batches except numbers that the transaction writes too, so a failed commit is forgotten with Reload.
-// One thread; the engine outlives it. Errors: those of the engine's reads.
+// One thread calls, and takes a second one for reading and writing texts; the engine outlives it. Errors: those of the
+// engine's reads.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,10 @@
 #include "store/engine.h"
 #include "store/progress.h"
 #include "store/saved_query/saved_queries.h"
+
+namespace google::protobuf {
+class Arena;
+}
 
 namespace racewatch::store {
 
@@ -58,7 +63,8 @@ struct ApplierOptions {
 
 class Applier {
  public:
-  Applier(Engine& engine, ApplierOptions options) : engine_(engine), options_(options) {}
+  Applier(Engine& engine, ApplierOptions options);
+  ~Applier();
 
   // Saved queries from the next batch on, as registered.
   void SetQueries(const std::vector<SavedQuery>& queries) { matcher_ = QueryMatcher(queries); }
@@ -77,10 +83,13 @@ class Applier {
 
  private:
   struct Parsed;
+  struct Texts;
+  static std::vector<Parsed> Read(const std::vector<base::Record>& records, google::protobuf::Arena* arena);
   base::Status ReadKnown(const std::vector<Parsed>& parsed);
   base::Result<Progress*> ProgressOf(const base::TopicPartition& where);
   void ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out);
   void WriteArticle(Parsed* parsed, const Decision& decision, uint32_t old_hour, Batch* batch);
+  void WriteTexts(Batch* batch);
 
   Engine& engine_;
   const ApplierOptions options_;
@@ -95,6 +104,8 @@ class Applier {
     ArticleRow row;
     std::optional<std::string> stored;  // as read
   };
+  std::vector<Texts> texts_;  // of this batch
+  uint64_t moment_ = 0;       // of the engine, when its rows were read
   std::unordered_map<std::string, Known> known_;  // rows of this batch, as left by its earlier records
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -15,29 +16,36 @@ constexpr size_t kCells = kSeriesCount * kMeasures;     // those of the labels, 
 constexpr size_t kCellsMax = kSeriesMax * kMeasures;
 constexpr uint32_t kFamilySlices = 32;  // a power of two above kSlicesPerWindow
 static_assert(kSlicesPerWindow <= kFamilySlices);
+constexpr size_t kVarintBytesMax = 5;  // of 32 bits
 
 // Times occurring, per series × slice, ascending by cell.
 class FamilyRow {
  public:
-  // The count after adding `delta`; -1 when it would fall below zero.
-  int64_t Add(uint32_t cell, int delta) {
-    auto at = std::lower_bound(cells_.begin(), cells_.end(), cell,
-                               [](const auto& entry, uint32_t wanted) { return entry.first < wanted; });
-    if (at == cells_.end() || at->first != cell) at = cells_.insert(at, {cell, 0});
-    if (delta < 0 && at->second == 0) return -1;
-    at->second += static_cast<uint32_t>(delta);
-    return at->second;
+  struct Cell {
+    uint32_t cell;
+    uint32_t n;
+  };
+  // The count after adding `delta`; -1 when it would fall below zero. `near`: where the cell before was found, in a walk
+  // over ascending cells from 0; they lie close to each other.
+  int64_t Add(uint32_t cell, int delta, size_t* near) {
+    const size_t at = Find(cell, *near);
+    if (at == cells_.size() || cells_[at].cell != cell) cells_.insert(cells_.begin() + static_cast<std::ptrdiff_t>(at), Cell{cell, 0});
+    *near = at;
+    uint32_t& n = cells_[at].n;
+    if (delta < 0 && n == 0) return -1;
+    n += static_cast<uint32_t>(delta);
+    return n;
   }
-  std::string Encode() const {
-    std::string out;
+  void EncodeTo(std::string* out) const {
+    out->resize(cells_.size() * 2 * kVarintBytesMax);
+    char* end = out->data();
     uint32_t last = 0;
     for (const auto& [cell, n] : cells_) {
       if (n == 0) continue;
-      AppendVarint(&out, cell - last);
-      AppendVarint(&out, n);
+      end = WriteVarint(WriteVarint(end, cell - last), n);
       last = cell;
     }
-    return out;
+    out->resize(static_cast<size_t>(end - out->data()));
   }
   static base::Result<FamilyRow> Decode(std::string_view bytes) {
     FamilyRow row;
@@ -51,10 +59,20 @@ class FamilyRow {
     }
     return row;
   }
-  const std::vector<std::pair<uint32_t, uint32_t>>& cells() const { return cells_; }
+  const std::vector<Cell>& cells() const { return cells_; }
 
  private:
-  std::vector<std::pair<uint32_t, uint32_t>> cells_;
+  // The first position not before `cell`: looked for in growing steps from `from` on.
+  size_t Find(uint32_t cell, size_t from) const {
+    if (from > 0 && cells_[from - 1].cell >= cell) from = 0;
+    size_t low = from, step = 1;
+    while (low + step < cells_.size() && cells_[low + step].cell < cell) low += step, step *= 2;
+    const auto begin = cells_.begin() + static_cast<std::ptrdiff_t>(low);
+    const auto end = cells_.begin() + static_cast<std::ptrdiff_t>(std::min(low + step + 1, cells_.size()));
+    const auto at = std::lower_bound(begin, end, cell, [](const Cell& one, uint32_t wanted) { return one.cell < wanted; });
+    return static_cast<size_t>(at - cells_.begin());
+  }
+  std::vector<Cell> cells_;
 };
 
 template <typename Row>
@@ -126,39 +144,51 @@ std::string GenerationKey(uint32_t generation, uint8_t table, std::string_view k
   return out.append(key);
 }
 
+void WindowRow::Grow(size_t cells) {
+  cells_.resize(cells);
+  used_.resize((cells + 63) / 64);
+}
+
 bool WindowRow::Add(SeriesId series, Measure measure, int delta) {
   const size_t index = series * kMeasures + static_cast<size_t>(measure);
-  if (index >= cells_.size()) cells_.resize(std::max(kCells, (series + size_t{1}) * kMeasures));
+  if (index >= cells_.size()) Grow(std::max(kCells, (series + size_t{1}) * kMeasures));
   uint32_t& cell = cells_[index];
   if (delta < 0 && cell < static_cast<uint32_t>(-delta)) return false;
   cell += static_cast<uint32_t>(delta);
+  const uint64_t bit = uint64_t{1} << index % 64;
+  if (cell != 0) used_[index / 64] |= bit;
+  else used_[index / 64] &= ~bit;
   return true;
 }
 
-std::string WindowRow::Encode() const {
-  std::string out;
+void WindowRow::EncodeTo(std::string* out) const {
+  size_t cells = 0;
+  for (const uint64_t word : used_) cells += static_cast<size_t>(std::popcount(word));
+  out->resize(cells * 2 * kVarintBytesMax);
+  char* end = out->data();
   size_t last = 0;
-  for (size_t i = 0; i < cells_.size(); ++i) {
-    if (cells_[i] == 0) continue;
-    AppendVarint(&out, i - last);
-    AppendVarint(&out, cells_[i]);
-    last = i;
-  }
-  return out;
+  for (size_t i = 0; i < used_.size(); ++i)
+    for (uint64_t word = used_[i]; word != 0; word &= word - 1) {
+      const size_t cell = i * 64 + static_cast<size_t>(std::countr_zero(word));
+      end = WriteVarint(WriteVarint(end, cell - last), cells_[cell]);
+      last = cell;
+    }
+  out->resize(static_cast<size_t>(end - out->data()));
 }
 
 base::Result<WindowRow> WindowRow::Decode(std::string_view bytes) {
   WindowRow row;
   if (bytes.empty()) return row;
-  row.cells_.resize(kCells);
+  row.Grow(kCells);
   Reader in(bytes);
   uint64_t cell = 0;
   while (!in.done()) {
     cell += in.Varint();
     const uint64_t n = in.Varint();
     if (!in.ok() || cell >= kCellsMax) return base::DataLoss("window row: damaged");
-    if (cell >= row.cells_.size()) row.cells_.resize(cell + 1);
+    if (cell >= row.cells_.size()) row.Grow(cell + 1);
     row.cells_[cell] = static_cast<uint32_t>(n);
+    if (row.cells_[cell] != 0) row.used_[cell / 64] |= uint64_t{1} << cell % 64;
   }
   return row;
 }
@@ -190,6 +220,7 @@ base::Status DecodeFamilyRow(std::string_view bytes, const std::function<void(Se
 }
 
 struct CountLedger::Impl {
+  Part part;
   size_t window_rows_max;
   size_t family_rows_max;
   Cache<WindowRow> windows;
@@ -198,6 +229,8 @@ struct CountLedger::Impl {
   std::vector<typename Cache<WindowRow>::value_type*> dirty_windows;
   std::vector<typename Cache<FamilyRow>::value_type*> dirty_families;
   std::vector<SeriesId> series;  // reused between changes
+  // The rows of a window that this transaction has touched, by slice: many changes lie in few windows.
+  std::unordered_map<uint64_t, std::array<WindowRow*, kSlicesPerWindow>> touched;
 
   template <typename Row>
   base::Result<Row*> Find(Cache<Row>* cache, std::vector<typename Cache<Row>::value_type*>* dirty, const RowName& name,
@@ -221,6 +254,7 @@ struct CountLedger::Impl {
     return &at->second.row;
   }
 
+  bool Counts(WindowKind kind) const { return part == Part::kWhole || (part == Part::kHours) == (kind == WindowKind::kHour); }
   base::Status ApplyToWindow(const CountChange& change, WindowKind kind, uint32_t window, const Load& load);
   base::Status Apply(const CountChange& change, const Load& load);
 };
@@ -230,18 +264,24 @@ base::Status CountLedger::Impl::ApplyToWindow(const CountChange& change, WindowK
   std::array<Slice, kSlicesOfOne> slices;
   const size_t slice_count = SlicesOf(change.what, kind, &slices);
   std::array<WindowRow*, kSlicesOfOne> rows{};
+  auto& of_window = touched[uint64_t{change.first ? 0 : change.generation} << 40 | uint64_t{static_cast<uint8_t>(kind)} << 32 | window];
   for (size_t i = 0; i < slice_count; ++i) {
-    RW_ASSIGN_OR_RETURN(rows[i], Find(&windows, &dirty_windows, WindowName(change, kind, slices[i], window), load));
+    WindowRow*& row = of_window[slices[i]];
+    if (row == nullptr) {
+      RW_ASSIGN_OR_RETURN(row, Find(&windows, &dirty_windows, WindowName(change, kind, slices[i], window), load));
+    }
+    rows[i] = row;
   }
   FamilyRow* family = nullptr;
   if (HasFamily(change, kind)) {
     RW_ASSIGN_OR_RETURN(family, Find(&families, &dirty_families, FamilyName(change, kind, window), load));
   }
+  size_t near = 0;
   for (const SeriesId s : series) {
     for (size_t i = 0; i < slice_count; ++i) {
       if (!rows[i]->Add(s, change.measure, change.sign)) return base::Internal("count of " + SeriesName(s) + " below zero");
       if (family == nullptr) continue;
-      const int64_t now = family->Add(s * kFamilySlices + slices[i], change.sign);
+      const int64_t now = family->Add(s * kFamilySlices + slices[i], change.sign, &near);
       if (now < 0) return base::Internal("family count of " + SeriesName(s) + " below zero");
       const bool crossed = change.sign > 0 ? now == 1 : now == 0;
       if (crossed && !rows[i]->Add(s, Measure::kPublishers, change.sign))
@@ -254,23 +294,33 @@ base::Status CountLedger::Impl::ApplyToWindow(const CountChange& change, WindowK
 base::Status CountLedger::Impl::Apply(const CountChange& change, const Load& load) {
   SeriesOf(change.what.labels, &series);
   for (const QuerySlot slot : change.what.queries) series.push_back(QuerySeries(slot));
-  for (const auto& [kind, window] : WindowsOf(change)) RW_RETURN_IF_ERROR(ApplyToWindow(change, kind, window, load));
+  for (const auto& [kind, window] : WindowsOf(change))
+    if (Counts(kind)) RW_RETURN_IF_ERROR(ApplyToWindow(change, kind, window, load));
   return {};
 }
 
-CountLedger::CountLedger(size_t window_rows_max, size_t family_rows_max) : impl_(std::make_unique<Impl>()) {
+CountLedger::CountLedger(Part part, size_t window_rows_max, size_t family_rows_max) : impl_(std::make_unique<Impl>()) {
+  impl_->part = part;
   impl_->window_rows_max = window_rows_max;
   impl_->family_rows_max = family_rows_max;
 }
 CountLedger::~CountLedger() = default;
 
 base::Status CountLedger::Apply(const std::vector<CountChange>& changes, const Load& load, const Write& write) {
+  impl_->touched.clear();
   for (const CountChange& change : changes) RW_RETURN_IF_ERROR(impl_->Apply(change, load));
   const auto by_key = [](const auto* a, const auto* b) { return a->first < b->first; };
   std::sort(impl_->dirty_windows.begin(), impl_->dirty_windows.end(), by_key);
   std::sort(impl_->dirty_families.begin(), impl_->dirty_families.end(), by_key);
-  for (const auto* entry : impl_->dirty_windows) write(entry->second.kind, entry->first, entry->second.row.Encode());
-  for (const auto* entry : impl_->dirty_families) write(entry->second.kind, entry->first, entry->second.row.Encode());
+  std::string value;
+  const auto write_all = [&](const auto& dirty) {
+    for (const auto* entry : dirty) {
+      entry->second.row.EncodeTo(&value);
+      write(entry->second.kind, entry->first, value);
+    }
+  };
+  write_all(impl_->dirty_windows);
+  write_all(impl_->dirty_families);
   return {};
 }
 
@@ -278,6 +328,7 @@ std::vector<std::pair<CountLedger::Kind, std::string>> CountLedger::Missing(cons
   std::set<std::pair<Kind, std::string>> names;
   for (const CountChange& change : changes)
     for (const auto& [kind, window] : WindowsOf(change)) {
+      if (!impl_->Counts(kind)) continue;
       std::array<Slice, kSlicesOfOne> slices;
       const size_t count = SlicesOf(change.what, kind, &slices);
       for (size_t i = 0; i < count; ++i)

@@ -70,11 +70,19 @@ class WindowRow {
   // False when the count would fall below zero (a programmer error or damaged state).
   bool Add(SeriesId series, Measure measure, int delta);
 
-  std::string Encode() const;  // non-zero cells only
+  // Non-zero cells only.
+  std::string Encode() const {
+    std::string out;
+    EncodeTo(&out);
+    return out;
+  }
+  void EncodeTo(std::string* out) const;  // replaces what it held
   static base::Result<WindowRow> Decode(std::string_view bytes);
 
  private:
+  void Grow(size_t cells);
   std::vector<uint32_t> cells_;  // what lies behind its end is zero
+  std::vector<uint64_t> used_;   // a bit for each cell that is not: most are, and Encode passes over them
 };
 
 // Key of a window row in Table::kWindow: kind, slice, window big-endian, so one slice scans in time order.
@@ -105,8 +113,10 @@ class CountLedger {
   // Takes a new value; an empty value means: delete the row.
   using Write = std::function<void(Kind, std::string_view key, std::string_view value)>;
 
+  // The windows that it adds up: two ledgers, one of hours and one of the others, may share the work of a transaction.
+  enum class Part : uint8_t { kWhole, kHours, kOthers };
   // The cache holds at most these many rows between transactions (about 5 KB and 0.4 KB each).
-  explicit CountLedger(size_t window_rows_max = 4096, size_t family_rows_max = 65536);
+  explicit CountLedger(Part part = Part::kWhole, size_t window_rows_max = 4096, size_t family_rows_max = 65536);
   ~CountLedger();
 
   // The rows that Apply would load, so that an engine can fetch them together.

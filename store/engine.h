@@ -75,6 +75,7 @@ struct Expectation {
   Table table;
   std::string key;
   std::optional<std::string> value;  // nullopt: absent
+  uint64_t moment = 0;               // of the engine, when it was read; 0: not known
 };
 
 // Everything that one transaction does. Of several writes to one key the last counts; a key inside a deleted range
@@ -91,12 +92,12 @@ class Batch {
   // Adds a row under the table's next number: ascending in the order of commits, from 1, never given out twice.
   void Append(Table table, std::string value) { appends_.emplace_back(table, std::move(value)); }
   // The commit fails with ABORTED unless the row is `value` still.
-  void Expect(Table table, std::string key, std::optional<std::string> value) {
-    expectations_.push_back({table, std::move(key), std::move(value)});
+  void Expect(Table table, std::string key, std::optional<std::string> value, uint64_t moment = 0) {
+    expectations_.push_back({table, std::move(key), std::move(value), moment});
   }
   // Put that expects the row to be as it was read. At most one for each key.
-  void Replace(Table table, std::string key, std::optional<std::string> before, std::string value) {
-    Expect(table, key, std::move(before));
+  void Replace(Table table, std::string key, std::optional<std::string> before, std::string value, uint64_t moment = 0) {
+    Expect(table, key, std::move(before), moment);
     Put(table, std::move(key), std::move(value));
   }
   void Count(CountChange change) { counts_.push_back(std::move(change)); }
@@ -154,8 +155,19 @@ class Engine : public View {
                                                        std::chrono::milliseconds time) = 0;
   // True when other processes may write too.
   virtual bool shared() const { return false; }
+  // Grows with every commit; 0: not kept. While it stays the same, a row is as it was read, and need not be read again to
+  // see that.
+  virtual uint64_t moment() const { return 0; }
   // Atomic and durable (fsync) when it returns OK.
   virtual base::Status Commit(const Batch& batch) = 0;
+  // Commit in two halves, for who has other work to do while the disk writes: what it did is durable once Sync has returned
+  // OK; nothing is written before that is so, thus a power cut takes the last one or none. Reads of the engine itself see it at
+  // once, a Snapshot never shows what is not durable.
+  virtual base::Status CommitUnsynced(const Batch& batch) { return Commit(batch); }
+  // Any thread. UNAVAILABLE: nothing is lost, call it again.
+  virtual base::Status Sync() const { return {}; }
+  // Something is committed and not durable yet.
+  virtual bool unsynced() const { return false; }
   // Reads as of now, whatever is committed later. The engine outlives it.
   virtual std::unique_ptr<View> Snapshot() const = 0;
   // The engine with every generation in it; differs only for GenerationEngine.

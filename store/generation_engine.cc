@@ -34,7 +34,7 @@ Batch Mapped(const Batch& batch, uint32_t generation) {
   for (const auto& [table, value] : batch.appends()) out.Append(table, value);
   for (const Expectation& expected : batch.expectations()) {
     Place place = PlaceOf(generation, expected.table, expected.key);
-    out.Expect(place.table, std::move(place.key), expected.value);
+    out.Expect(place.table, std::move(place.key), expected.value, expected.moment);
   }
   for (CountChange change : batch.counts()) {
     if (change.generation == 0) change.generation = generation;
@@ -102,11 +102,11 @@ base::Status GenerationEngine::Scan(Table table, std::string_view begin, std::st
 }
 
 // Alone, the thread that binds is also the only one that switches: nothing can have changed in between.
-base::Status GenerationEngine::Commit(const Batch& batch) {
-  if (active_ == 0 && !whole_.shared()) return whole_.Commit(batch);
+base::Status GenerationEngine::CommitAs(const Batch& batch, base::Status (Engine::*commit)(const Batch&)) {
+  if (active_ == 0 && !whole_.shared()) return (whole_.*commit)(batch);
   Batch mapped = Mapped(batch, active_);
   if (whole_.shared()) mapped.Expect(Table::kMeta, std::string(kGenerationsKey), row_);
-  base::Status status = whole_.Commit(mapped);
+  base::Status status = (whole_.*commit)(mapped);
   if (status.code() == base::Code::kAborted) RW_RETURN_IF_ERROR(Bind());
   return status;
 }

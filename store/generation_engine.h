@@ -70,11 +70,17 @@ class GenerationEngine final : public Engine {
     return whole_.TakeLease(name, holder, time);
   }
   bool shared() const override { return whole_.shared(); }
-  base::Status Commit(const Batch& batch) override;
+  uint64_t moment() const override { return whole_.moment(); }
+  base::Status Commit(const Batch& batch) override { return CommitAs(batch, &Engine::Commit); }
+  base::Status CommitUnsynced(const Batch& batch) override { return CommitAs(batch, &Engine::CommitUnsynced); }
+  base::Status Sync() const override { return whole_.Sync(); }
+  bool unsynced() const override { return whole_.unsynced(); }
   std::unique_ptr<View> Snapshot() const override;
   const Engine& whole() const override { return whole_.whole(); }
 
  private:
+  base::Status CommitAs(const Batch& batch, base::Status (Engine::*commit)(const Batch&));
+
   Engine& whole_;
   std::optional<std::string> row_;  // the list as stored
   Generations bound_;

@@ -9,14 +9,18 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include "base/disk_space.h"
+#include "store/failed_view.h"
 #include "store/local_leases.h"
 #include "store/migrations.h"
 #include "store/position_row.h"
@@ -26,6 +30,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kStallPause{2};
 constexpr int kStallsMax = 5000;
+constexpr uint64_t kTextBytesMin = 2048;  // longer than almost all rows of counts, which change all the time
+constexpr double kGarbageMax = 0.5;       // of the oldest files with texts
+constexpr size_t kCountsAsideMin = 32;  // fewer are not worth a thread
 
 rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -143,6 +150,7 @@ std::vector<const Write*> InKeyOrder(const std::vector<Write>& writes) {
 
 rocksdb::Options MakeOptions(const RocksDbOptions& wanted) {
   rocksdb::Options options;
+  if (wanted.env != nullptr) options.env = wanted.env;
   options.create_if_missing = true;
   options.max_open_files = 512;
   options.max_background_jobs = 2;
@@ -154,6 +162,12 @@ rocksdb::Options MakeOptions(const RocksDbOptions& wanted) {
   options.compression = rocksdb::kLZ4Compression;
   options.bottommost_compression = rocksdb::kZSTD;
   options.level_compaction_dynamic_level_bytes = true;
+  // Texts lie in files of their own: compaction, which would write and compress each of them several times over, leaves them.
+  options.enable_blob_files = true;
+  options.min_blob_size = kTextBytesMin;
+  options.blob_compression_type = rocksdb::kLZ4Compression;
+  options.enable_blob_garbage_collection = true;
+  options.blob_garbage_collection_force_threshold = kGarbageMax;
   // A torn tail is what a power cut leaves; damage anywhere else must not pass for one.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   const auto cache = rocksdb::NewLRUCache(wanted.cache_bytes);
@@ -174,30 +188,54 @@ struct RocksDbEngine::Impl {
   uint64_t memtable_bytes = 0;
   std::unique_ptr<rocksdb::DB> db;
   std::shared_ptr<rocksdb::Cache> cache;
-  rocksdb::WriteOptions write_options;
   std::mutex mutex;  // commits and claims
   std::mutex lease_mutex;  // before `mutex`
-  CountLedger ledger;
   LocalLeases leases;
   std::map<Table, uint64_t> last;  // number of the last row appended
   rocksdb::WriteBatch out;  // reused: several megabytes, fresh memory for each would cost as much as the copy
+  // What a part of the counts writes: the ledger's keys, and values one behind the other.
+  struct Counts {
+    CountLedger ledger;
+    struct Row {
+      Table table;
+      std::string_view key;
+      size_t begin, bytes;
+    };
+    std::vector<Row> rows;
+    std::string values;
+  };
+  std::array<Counts, 2> counts{Counts{CountLedger(CountLedger::Part::kHours), {}, {}}, Counts{CountLedger(CountLedger::Part::kOthers), {}, {}}};
+  std::atomic<uint64_t> moment = 1;
+  // How many unsynced commits were begun, are in the log, and are safe there.
+  std::atomic<uint64_t> begun = 0, written = 0, durable = 0;
+  std::mutex sync_mutex;  // after `mutex`
+  bool fsync = true;
 
-  rocksdb::Status WriteOut();
+  rocksdb::Status WriteOut(bool sync);
+  base::Status Commit(const Batch& batch, bool sync);
+  base::Status Sync();
+  base::Status Fill(const Batch& batch, std::map<Table, uint64_t>* numbers);
+  base::Status Put(Table table, std::string_view key, std::string_view value);
   base::Status CheckOwners(const Batch& batch);
   base::Status CheckExpectations(const Batch& batch);
   base::Status AddAppends(const Batch& batch, std::map<Table, uint64_t>* numbers);
-  base::Status AddCounts(const Batch& batch);
+  base::Status Count(const Batch& batch, Counts* part);
+  base::Status AddRows(const Batch& batch, std::map<Table, uint64_t>* numbers);
+  base::Status AddCounts(const Counts& part);
   base::Status AddWrites(const Batch& batch);
 };
 
 // A write that waits for compaction must not wait for a disk that is full: nobody would make RocksDB go on.
-rocksdb::Status RocksDbEngine::Impl::WriteOut() {
+rocksdb::Status RocksDbEngine::Impl::WriteOut(bool sync) {
+  rocksdb::WriteOptions write_options;
+  write_options.sync = sync && fsync;
+  write_options.no_slowdown = true;
   std::mutex never;
   std::unique_lock lock(never);
   std::condition_variable pause;
   for (int stalls = 0;; ++stalls) {
-    const rocksdb::Status written = db->Write(write_options, &out);
-    if (!written.IsIncomplete() || stalls == kStallsMax) return written;
+    const rocksdb::Status status = db->Write(write_options, &out);
+    if (!status.IsIncomplete() || stalls == kStallsMax) return status;
     if (const rocksdb::Status resumed = db->Resume(); !resumed.ok()) return resumed;
     pause.wait_for(lock, kStallPause);
   }
@@ -222,6 +260,7 @@ base::Status RocksDbEngine::Impl::CheckOwners(const Batch& batch) {
 
 base::Status RocksDbEngine::Impl::CheckExpectations(const Batch& batch) {
   for (const Expectation& expected : batch.expectations()) {
+    if (expected.moment == moment) continue;
     RW_ASSIGN_OR_RETURN(const auto stored, GetFrom(db.get(), {}, expected.table, expected.key));
     if (stored != expected.value) return base::Aborted("store: a row has changed since it was read");
   }
@@ -247,36 +286,109 @@ base::Status RocksDbEngine::Impl::AddAppends(const Batch& batch, std::map<Table,
   return {};
 }
 
-base::Status RocksDbEngine::Impl::AddCounts(const Batch& batch) {
+base::Status RocksDbEngine::Impl::Count(const Batch& batch, Counts* part) {
+  part->rows.clear();
+  part->values.clear();
   const auto load = [&](CountLedger::Kind kind, std::string_view key) {
     return GetFrom(db.get(), {}, TableOf(kind), key);
   };
-  rocksdb::Status added;
   const auto write = [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
-    const std::string full = FullKey(TableOf(kind), key);
-    const rocksdb::Status status = value.empty() ? out.Delete(full) : out.Put(full, ToSlice(value));
-    if (!status.ok()) added = status;
+    part->rows.push_back({TableOf(kind), key, part->values.size(), value.size()});
+    part->values.append(value);
   };
-  RW_RETURN_IF_ERROR(ledger.Apply(batch.counts(), load, write));
-  return ToStatus(added, "store: batch");
+  return part->ledger.Apply(batch.counts(), load, write);
+}
+
+base::Status RocksDbEngine::Impl::AddCounts(const Counts& part) {
+  for (const auto& row : part.rows) {
+    if (row.bytes > 0) RW_RETURN_IF_ERROR(Put(row.table, row.key, std::string_view(part.values).substr(row.begin, row.bytes)));
+    else RW_RETURN_IF_ERROR(ToStatus(out.Delete(FullKey(row.table, row.key)), "store: batch"));
+  }
+  return {};
+}
+
+base::Status RocksDbEngine::Impl::Put(Table table, std::string_view key, std::string_view value) {
+  const char number = static_cast<char>(table);
+  const std::array<rocksdb::Slice, 2> full{rocksdb::Slice(&number, 1), ToSlice(key)};
+  const rocksdb::Slice bytes = ToSlice(value);
+  return ToStatus(out.Put({full.data(), 2}, {&bytes, 1}), "store: batch");
 }
 
 base::Status RocksDbEngine::Impl::AddWrites(const Batch& batch) {
   for (const Write* each : InKeyOrder(batch.writes())) {
     const Write& write = *each;
-    const char table = static_cast<char>(write.table);
-    const std::array<rocksdb::Slice, 2> key{rocksdb::Slice(&table, 1), rocksdb::Slice(write.key)};
-    const rocksdb::Slice value(write.value);
-    rocksdb::Status added;
+    base::Status added;
     switch (write.kind) {
-      case Write::Kind::kPut: added = out.Put({key.data(), 2}, {&value, 1}); break;
-      case Write::Kind::kDelete: added = out.Delete({key.data(), 2}); break;
+      case Write::Kind::kPut: added = Put(write.table, write.key, write.value); break;
+      case Write::Kind::kDelete: added = ToStatus(out.Delete(FullKey(write.table, write.key)), "store: batch"); break;
       case Write::Kind::kDeleteRange:
-        added = out.DeleteRange(FullKey(write.table, write.key), FullKey(write.table, write.value));
+        added = ToStatus(out.DeleteRange(FullKey(write.table, write.key), FullKey(write.table, write.value)), "store: batch");
         break;
     }
-    if (!added.ok()) return ToStatus(added, "store: batch");
+    if (!added.ok()) return added;
   }
+  return {};
+}
+
+base::Status RocksDbEngine::Impl::AddRows(const Batch& batch, std::map<Table, uint64_t>* numbers) {
+  RW_RETURN_IF_ERROR(CheckExpectations(batch));
+  RW_RETURN_IF_ERROR(AddAppends(batch, numbers));
+  return AddWrites(batch);
+}
+
+// Counts depend on nothing else of the batch: a second thread begins with one part of them, and whoever is free first takes
+// the other.
+base::Status RocksDbEngine::Impl::Fill(const Batch& batch, std::map<Table, uint64_t>* numbers) {
+  out.Clear();
+  RW_RETURN_IF_ERROR(CheckOwners(batch));
+  std::array<base::Status, std::tuple_size_v<decltype(counts)>> counted;
+  std::atomic<size_t> next = 0;
+  const auto count = [&] {
+    for (size_t part; (part = next++) < counts.size();) counted[part] = Count(batch, &counts[part]);
+  };
+  std::future<void> other;
+  if (batch.counts().size() >= kCountsAsideMin) other = std::async(std::launch::async, count);
+  const base::Status rows = AddRows(batch, numbers);
+  count();
+  if (other.valid()) other.get();
+  RW_RETURN_IF_ERROR(rows);
+  for (const base::Status& status : counted) RW_RETURN_IF_ERROR(status);
+  for (const Counts& part : counts) RW_RETURN_IF_ERROR(AddCounts(part));
+  return {};
+}
+
+base::Status RocksDbEngine::Impl::Commit(const Batch& batch, bool sync) {
+  const std::scoped_lock lock(mutex);
+  std::map<Table, uint64_t> numbers = last;
+  base::Status status = Fill(batch, &numbers);
+  // Room for this batch twice (log and table) and for the memtables.
+  if (status.ok()) status = base::RequireSpace(path, 2 * (out.GetDataSize() + memtable_bytes), "store: commit");
+  // The log may go on in a new file with this write: were the end of the old one not safe yet, a power cut could take it and
+  // leave what came after it.
+  if (status.ok()) status = Sync();
+  if (status.ok()) {
+    if (!sync) ++begun;
+    status = ToStatus(WriteOut(sync), "store: commit");
+    ++moment;  // now that it is seen: who reads the moment first and then rows cannot take new ones for old
+    written.store(begun);
+    // After a failed write RocksDB refuses further ones until Resume; a full disk may have room again.
+    if (!status.ok()) (void)db->Resume();
+  }
+  for (Counts& part : counts) status.ok() ? part.ledger.Committed() : part.ledger.RolledBack();
+  if (status.ok()) last = std::move(numbers);
+  return status;
+}
+
+// Without `mutex`, so that the next batch is prepared meanwhile.
+base::Status RocksDbEngine::Impl::Sync() {
+  if (durable >= begun || !fsync) return {};
+  const std::scoped_lock lock(sync_mutex);
+  const uint64_t done = written;
+  if (durable >= begun) return {};
+  const base::Status synced = ToStatus(db->SyncWAL(), "store: sync");
+  // Resume writes out the memtables, after which nothing depends on the log.
+  if (!synced.ok()) return (void)db->Resume(), synced;
+  durable.store(done);
   return {};
 }
 
@@ -296,8 +408,7 @@ base::Result<std::unique_ptr<RocksDbEngine>> RocksDbEngine::Open(const RocksDbOp
   impl->path = wanted.path;
   impl->memtable_bytes = wanted.memtable_bytes;
   impl->db.reset(db);
-  impl->write_options.sync = wanted.fsync;
-  impl->write_options.no_slowdown = true;
+  impl->fsync = wanted.fsync;
   std::unique_ptr<RocksDbEngine> engine(new RocksDbEngine(std::move(impl)));
   RW_RETURN_IF_ERROR(Migrate(*engine).Annotate("state folder " + wanted.path));
   return engine;
@@ -320,7 +431,12 @@ base::Status RocksDbEngine::Scan(Table table, std::string_view begin, std::strin
                                  const Visit& visit) const {
   return ScanFrom(impl_->db.get(), {}, table, begin, end, reverse, visit);
 }
-std::unique_ptr<View> RocksDbEngine::Snapshot() const { return std::make_unique<SnapshotView>(impl_->db.get()); }
+std::unique_ptr<View> RocksDbEngine::Snapshot() const {
+  auto view = std::make_unique<SnapshotView>(impl_->db.get());
+  // Nobody may act on what a power cut can take back.
+  if (const base::Status synced = impl_->Sync(); !synced.ok()) return std::make_unique<FailedView>(synced);
+  return view;
+}
 
 base::Result<Claim> RocksDbEngine::TakeClaim(const std::string& cluster_id, const base::TopicPartition& where) {
   const std::scoped_lock lock(impl_->mutex);
@@ -329,38 +445,25 @@ base::Result<Claim> RocksDbEngine::TakeClaim(const std::string& cluster_id, cons
   PositionRow row;
   if (stored && !PositionRow::Decode(*stored, &row)) return base::DataLoss("store: position row damaged");
   ++row.epoch;
+  RW_RETURN_IF_ERROR(impl_->Sync());
   rocksdb::WriteOptions sync;
   sync.sync = true;
   RW_RETURN_IF_ERROR(ToStatus(impl_->db->Put(sync, FullKey(Table::kPosition, key), row.Encode()), "store: claim"));
+  ++impl_->moment;
   return Claim{cluster_id, where, row.epoch, row.next_offset};
 }
 
-base::Status RocksDbEngine::Commit(const Batch& batch) {
-  const std::scoped_lock lock(impl_->mutex);
-  impl_->out.Clear();
-  std::map<Table, uint64_t> last = impl_->last;
-  base::Status status = impl_->CheckOwners(batch);
-  if (status.ok()) status = impl_->CheckExpectations(batch);
-  if (status.ok()) status = impl_->AddCounts(batch);
-  if (status.ok()) status = impl_->AddAppends(batch, &last);
-  if (status.ok()) status = impl_->AddWrites(batch);
-  // Room for this batch twice (log and table) and for the memtables.
-  if (status.ok()) status = base::RequireSpace(impl_->path, 2 * (impl_->out.GetDataSize() + impl_->memtable_bytes), "store: commit");
-  if (status.ok()) {
-    status = ToStatus(impl_->WriteOut(), "store: commit");
-    // After a failed write RocksDB refuses further ones until Resume; a full disk may have room again.
-    if (!status.ok()) (void)impl_->db->Resume();
-  }
-  if (!status.ok()) return impl_->ledger.RolledBack(), status;
-  impl_->last = std::move(last);
-  impl_->ledger.Committed();
-  return {};
-}
+uint64_t RocksDbEngine::moment() const { return impl_->moment; }
+base::Status RocksDbEngine::Commit(const Batch& batch) { return impl_->Commit(batch, true); }
+base::Status RocksDbEngine::CommitUnsynced(const Batch& batch) { return impl_->Commit(batch, false); }
+base::Status RocksDbEngine::Sync() const { return impl_->Sync(); }
+bool RocksDbEngine::unsynced() const { return impl_->durable < impl_->begun; }
 
 uint64_t RocksDbEngine::disk_bytes() const {
-  uint64_t bytes = 0;
-  impl_->db->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &bytes);
-  return bytes;
+  uint64_t rows = 0, texts = 0;
+  impl_->db->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &rows);
+  impl_->db->GetIntProperty(rocksdb::DB::Properties::kTotalBlobFileSize, &texts);
+  return rows + texts;
 }
 
 uint64_t RocksDbEngine::memory_bytes() const {

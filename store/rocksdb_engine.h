@@ -1,4 +1,5 @@
-// The embedded engine: one RocksDB in the state folder, one write-ahead log, fsync per commit. The folder is
+// The embedded engine: one RocksDB in the state folder, one write-ahead log, fsync per commit or, of unsynced ones, whenever
+// Sync or Snapshot asks for it. A batch is encoded by two threads: its counts, and everything else. The folder is
 // locked by its process. Memory is bounded by `memtable_bytes` (all memtables together), `cache_bytes` (blocks,
 // indexes, filters) and the ledger's row cache. Threads and errors as engine.h says.
 #pragma once
@@ -8,6 +9,10 @@
 
 #include "store/engine.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace racewatch::store {
 
 struct RocksDbOptions {
@@ -15,6 +20,7 @@ struct RocksDbOptions {
   uint64_t memtable_bytes = 64u << 20;   // more: fewer flushes, longer recovery
   uint64_t cache_bytes = 64u << 20;
   bool fsync = true;                     // false only in benches that show the cost
+  rocksdb::Env* env = nullptr;           // tests: files that a power cut takes; outlives the engine
 };
 
 class RocksDbEngine final : public Engine {
@@ -32,7 +38,11 @@ class RocksDbEngine final : public Engine {
   base::Result<Claim> TakeClaim(const std::string& cluster_id, const base::TopicPartition& where) override;
   base::Result<std::optional<Claim>> TakeLease(const std::string& name, const std::string& holder,
                                                std::chrono::milliseconds time) override;
+  uint64_t moment() const override;
   base::Status Commit(const Batch& batch) override;
+  base::Status CommitUnsynced(const Batch& batch) override;
+  base::Status Sync() const override;
+  bool unsynced() const override;
   std::unique_ptr<View> Snapshot() const override;
 
   // Bytes of state on disk and of memtables and cache in memory, for gauges.

@@ -26,6 +26,7 @@
 #include "store/settlement.h"
 #include "store/store_metrics.h"
 #include "store/story_step.h"
+#include "store/sync_ahead.h"
 #include "store/watermark.h"
 #include "store/notify/notifier.h"
 
@@ -70,6 +71,7 @@ struct StoreLoop::Impl {
         watermark({.lateness_ms = int64_t{c.watermark_s()} * 1000, .idle_ms = int64_t{c.idle_s()} * 1000}),
         notifier(e, t, registry, l),
         settlement(e, s),
+        syncing(e),
         shadow(engine, std::move(retag_source), c.late_days_max(), t, metrics.retag, l),
         lease(c.postgresql().lease_ms()) {
     notifier.Configure({c.subscribers().begin(), c.subscribers().end()}, {c.silences().begin(), c.silences().end()});
@@ -95,6 +97,8 @@ struct StoreLoop::Impl {
   Watermark watermark;
   Notifier notifier;
   Settlement settlement;
+  SyncAhead syncing;
+  std::vector<base::Position> counted;  // up to where batches are committed, and perhaps not durable yet
   ShadowStep shadow;
   const milliseconds lease;
 
@@ -132,6 +136,7 @@ struct StoreLoop::Impl {
   base::Status NoteCluster();
   base::Status SendDeadLetters(const std::vector<base::Record>& records, const std::vector<DeadLetter>& letters);
   base::Status ApplyOnce(const std::vector<base::Record>& records);
+  base::Status Announce();
   base::Status ApplyAll(const std::vector<base::Record>& records);
   void Count(const std::vector<base::Record>& records, const Applied& applied);
   base::Result<StoryStep::Done> RunStories();
@@ -250,19 +255,34 @@ base::Status StoreLoop::Impl::ApplyOnce(const std::vector<base::Record>& records
     int64_t& offset = next[{record.topic, record.partition}];
     offset = std::max(offset, record.offset + 1);
   }
-  std::vector<base::Position> positions;
-  for (const auto& [where, offset] : next) {
-    batch.Advance(claims.at(where), offset);
-    positions.push_back({where, offset});
-  }
-  RW_RETURN_IF_ERROR(engine.Commit(batch));
+  for (const auto& [where, offset] : next) batch.Advance(claims.at(where), offset);
+  RW_RETURN_IF_ERROR(engine.CommitUnsynced(batch));
   metrics.store.Duration(std::chrono::steady_clock::now() - begun);
   stories.Added();
   Count(records, applied);
   for (const auto& [where, fetched_at] : applied.newest) watermark.Read(where, fetched_at);
+  RW_RETURN_IF_ERROR(Announce());
+  for (const auto& [where, offset] : next) counted.push_back({where, offset});
+  syncing.Start();
+  return engine.unsynced() ? base::Status() : Announce();
+}
+
+// Tells others of what is committed, once it is durable. What this process does with it need not wait: whatever it commits
+// comes behind it in the same log.
+base::Status StoreLoop::Impl::Announce() {
+  if (counted.empty()) return {};
+  base::Status durable = syncing.Wait();
+  while (durable.retryable() && !stopping.stop_requested()) {
+    metrics.store.Error("not_synced");
+    log.RateLimited(base::LogLevel::kWarn, "batch_not_durable", {{"why", durable.message()}});
+    Wait(kBackOff, stopping);
+    syncing.Start();
+    durable = syncing.Wait();
+  }
+  RW_RETURN_IF_ERROR(durable);
   changes.Notify();
   // Our own positions decide; the bus keeps a copy for those who look at a group's lag.
-  if (const base::Status status = source.Commit(positions); !status.ok()) metrics.store.Error("position_not_copied");
+  if (const base::Status status = source.Commit(std::exchange(counted, {})); !status.ok()) metrics.store.Error("position_not_copied");
   return {};
 }
 
@@ -610,7 +630,7 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   RW_RETURN_IF_ERROR(impl.TakeReload());
   const base::UnixMs before = impl.clock.NowMs();
   impl.LookAtAll();
-  auto records = impl.Read(wait);
+  auto records = impl.Read(impl.counted.empty() ? wait : milliseconds(0));
   RW_RETURN_IF_ERROR(impl.unclaimed);
   if (!records.ok()) {
     if (!records.status().retryable()) return records.status();
@@ -632,6 +652,8 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
     RW_ASSIGN_OR_RETURN(lead, impl.RunLead(records->empty() ? kNotifyWait : milliseconds(0)));
     lead.steps_left = steps_left;
   }
+  // Behind a full batch there will be another one, and the disk may take until then.
+  if (records->size() < impl.batch_records_max || !impl.engine.unsynced()) RW_RETURN_IF_ERROR(impl.Announce());
   RW_RETURN_IF_ERROR(impl.Settle(before, lead));
   if (impl.engine.shared()) impl.changes.Notify();  // others may have committed what our watches wait for
   progress.worked = !records->empty() || lead.any();
@@ -665,6 +687,7 @@ std::map<base::TopicPartition, int64_t> StoreLoop::OnAssigned(const std::vector<
 }
 
 void StoreLoop::OnRevoked(const std::vector<base::TopicPartition>& partitions) {
+  if (const base::Status status = impl_->Announce(); !status.ok()) impl_->log.Warn("batch_not_durable", {{"why", status.message()}});
   impl_->stale = true;
   for (const auto& where : partitions) {
     impl_->claims.erase(where);

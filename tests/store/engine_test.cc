@@ -6,6 +6,9 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <random>
+#include <thread>
 
 #include "store/article_row.h"
 #include "store/generation_engine.h"
@@ -15,6 +18,7 @@
 #include "store/rocksdb_engine.h"
 #include "tests/store/fake_engine.h"
 #include "tests/store/pg_server.h"
+#include "tests/store/power_cut_env.h"
 #include "tests/store/temp_dir.h"
 
 namespace racewatch::store {
@@ -152,6 +156,31 @@ TEST_P(EngineTest, ASnapshotDoesNotSeeLaterCommits) {
   EXPECT_EQ(Read(*engine_, Table::kMeta, "a"), "after");
 }
 
+TEST_P(EngineTest, AnUnsyncedCommitIsReadAtOnceAndShownByASnapshotOnceItIsDurable) {
+  Batch batch;
+  batch.Replace(Table::kMeta, "a", std::nullopt, "1");
+  batch.Count({.what = {.event = {kMsPerDay}}});
+  ASSERT_TRUE(engine_->CommitUnsynced(batch).ok());
+  EXPECT_EQ(Read(*engine_, Table::kMeta, "a"), "1");
+  const auto snapshot = engine_->Snapshot();
+  EXPECT_EQ(Read(*snapshot, Table::kMeta, "a"), "1");
+  EXPECT_FALSE(engine_->unsynced()) << "a snapshot shows nothing that a power cut could take back";
+  EXPECT_EQ(engine_->CommitUnsynced(batch).code(), base::Code::kAborted) << "the row is there by now";
+  batch.Clear();
+  batch.Replace(Table::kMeta, "a", "1", "2");
+  ASSERT_TRUE(engine_->CommitUnsynced(batch).ok());
+  ASSERT_TRUE(engine_->Sync().ok());
+  EXPECT_FALSE(engine_->unsynced());
+  batch.Clear();
+  batch.Replace(Table::kMeta, "a", "2", "3");
+  ASSERT_TRUE(engine_->CommitUnsynced(batch).ok());
+  batch.Clear();
+  batch.Put(Table::kMeta, "b", "1");
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  EXPECT_FALSE(engine_->unsynced()) << "what is durable comes after it";
+  EXPECT_EQ(Read(*engine_, Table::kMeta, "a"), "3");
+}
+
 TEST_P(EngineTest, ACountBelowZeroIsRefusedAndLeavesTheCountsAlone) {
   Contribution what{.event = {kMsPerDay}};
   Batch batch;
@@ -171,6 +200,36 @@ TEST_P(EngineTest, ACountBelowZeroIsRefusedAndLeavesTheCountsAlone) {
                 ->Get(kAnySeries, Measure::kArticles), 2u);
 }
 
+// Large batches are encoded, and sent, in several pieces: a refused one leaves nothing of any piece behind.
+TEST_P(EngineTest, ALargeBatchThatIsRefusedLeavesNothing) {
+  Batch batch;
+  const auto fill = [&batch] {
+    for (int i = 0; i < 300; ++i) {
+      batch.Put(Table::kDetail, std::to_string(1000 + i), std::string(3000, static_cast<char>('a' + i % 26)));
+      batch.Append(Table::kStoryQueue, std::string(2000, 'q'));
+      batch.Count({.what = {.event = {kMsPerDay + i * 60'000}, .family = static_cast<uint64_t>(i % 7), .live = true}});
+    }
+  };
+  const auto rows = [this](Table table) {
+    int n = 0;
+    EXPECT_TRUE(engine_->Scan(table, "", "", false, [&n](auto, auto) { return ++n, true; }).ok());
+    return n;
+  };
+  fill();
+  batch.Expect(Table::kMeta, "nothing", "something");
+  EXPECT_EQ(engine_->Commit(batch).code(), base::Code::kAborted);
+  for (const Table table : {Table::kDetail, Table::kStoryQueue, Table::kWindow, Table::kFamily}) EXPECT_EQ(rows(table), 0);
+  batch.Clear();
+  fill();
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  EXPECT_EQ(rows(Table::kDetail), 300);
+  EXPECT_EQ(rows(Table::kStoryQueue), 300);
+  EXPECT_EQ(Read(*engine_, Table::kDetail, "1027"), std::string(3000, 'b'));
+  const auto row = WindowRow::Decode(Read(*engine_, Table::kWindow, WindowRowKey(WindowKind::kAll, kAllSlice, 0)));
+  EXPECT_EQ(row->Get(kAnySeries, Measure::kArticles), 300u);
+  EXPECT_EQ(row->Get(kAnySeries, Measure::kPublishers), 7u);
+}
+
 TEST_P(EngineTest, ARowThatChangedSinceItWasReadIsNotReplaced) {
   Batch batch;
   batch.Replace(Table::kMeta, "a", std::nullopt, "1");
@@ -185,6 +244,19 @@ TEST_P(EngineTest, ARowThatChangedSinceItWasReadIsNotReplaced) {
   EXPECT_EQ(engine_->Commit(batch).code(), base::Code::kAborted) << "it is no longer 1";
   EXPECT_EQ(Read(*engine_, Table::kMeta, "a"), "2");
   EXPECT_EQ(Read(*engine_, Table::kWindow, WindowRowKey(WindowKind::kAll, kAllSlice, 0)), "(none)");
+}
+
+TEST_P(EngineTest, ARowThatChangedSinceTheMomentItWasReadAtIsNotReplaced) {
+  Batch batch;
+  const uint64_t before = engine_->moment();
+  batch.Replace(Table::kMeta, "a", std::nullopt, "1", before);
+  ASSERT_TRUE(engine_->CommitUnsynced(batch).ok());
+  EXPECT_EQ(engine_->Commit(batch).code(), base::Code::kAborted);
+  batch.Clear();
+  batch.Replace(Table::kMeta, "a", "1", "2", engine_->moment());
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  EXPECT_EQ(engine_->Commit(batch).code(), base::Code::kAborted);
+  EXPECT_EQ(Read(*engine_, Table::kMeta, "a"), "2");
 }
 
 TEST_P(EngineTest, ABatchMayExpectARowThatItDoesNotWriteOrDeletes) {
@@ -352,6 +424,71 @@ TEST(RocksDbEngineTest, ATornTailLosesOnlyWhatWasTorn) {
   int rows = 0;
   ASSERT_TRUE(engine->Scan(Table::kTrail, "", "", false, [&](auto, auto) { return ++rows, true; }).ok());
   EXPECT_EQ(rows, 19);
+}
+
+// Work for the story step goes while the details written beside it stay: its room on the disk must come back.
+TEST(RocksDbEngineTest, TextsThatWereDeletedGiveTheirRoomBack) {
+  TempDir dir;
+  auto engine = RocksDbEngine::Open({.path = dir.path(), .memtable_bytes = 1u << 20}).value();
+  std::mt19937_64 dice(9);
+  const auto noise = [&dice](size_t bytes) {
+    std::string out(bytes, '\0');
+    for (char& c : out) c = static_cast<char>(dice());
+    return out;
+  };
+  constexpr uint64_t kRows = 12'000, kBehind = 300;
+  for (uint64_t i = 0; i < kRows; i += 20) {
+    Batch batch;
+    for (uint64_t j = i; j < i + 20; ++j) {
+      batch.Put(Table::kDetail, noise(16), noise(2500));
+      batch.Put(Table::kStoryQueue, SequenceKey(j), noise(5000));
+      if (j >= kBehind) batch.Delete(Table::kStoryQueue, SequenceKey(j - kBehind));
+    }
+    ASSERT_TRUE(engine->CommitUnsynced(batch).ok());
+  }
+  const uint64_t live = kRows * 2500, written = kRows * 7500;
+  for (int i = 0; i < 200 && engine->disk_bytes() > 2 * live; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_LT(engine->disk_bytes(), 2 * live) << "of " << written << " written";
+}
+
+// What a power cut leaves of a store that lets the disk work behind: everything that was said to be durable, and of the rest
+// the first batches, never one without those before it. Small memtables make the log go on in new files.
+TEST(RocksDbEngineTest, APowerCutTakesTheLastUnsyncedBatchOrNone) {
+  std::mt19937_64 dice(5);
+  for (int cut = 0; cut < 12; ++cut) {
+    TempDir dir;
+    PowerCutEnv env;
+    int committed = 0, durable = 0;
+    std::map<std::string, uint64_t> safe;
+    {
+      auto engine = RocksDbEngine::Open({.path = dir.path(), .memtable_bytes = 128u << 10, .env = &env}).value();
+      const int batches = 20 + static_cast<int>(dice() % 100);
+      for (; committed < batches; ++committed) {
+        Batch batch;
+        batch.Put(Table::kTrail, SequenceKey(static_cast<uint64_t>(committed)), std::string(5000, 'x'));
+        const bool unsynced = dice() % 5 != 0;
+        ASSERT_TRUE((unsynced ? engine->CommitUnsynced(batch) : engine->Commit(batch)).ok());
+        durable = unsynced ? std::max(durable, committed) : committed + 1;
+        if (dice() % 3 != 0) continue;
+        ASSERT_TRUE(engine->Sync().ok());
+        durable = committed + 1;
+      }
+      safe = env.Synced();
+    }
+    for (const auto& [log, bytes] : safe) {
+      std::error_code gone;
+      const auto size = std::filesystem::file_size(log, gone);
+      if (!gone && size > bytes) std::filesystem::resize_file(log, bytes + dice() % (size - bytes));
+    }
+    auto engine = OpenRocksDb(dir.path());
+    int rows = 0;
+    ASSERT_TRUE(engine->Scan(Table::kTrail, "", "", false, [&](std::string_view key, auto) {
+      EXPECT_EQ(key, SequenceKey(static_cast<uint64_t>(rows))) << "cut " << cut << ": a hole";
+      return ++rows, true;
+    }).ok());
+    EXPECT_GE(rows, durable) << "cut " << cut;
+    EXPECT_GE(rows, committed - 1) << "cut " << cut;
+  }
 }
 
 }  // namespace

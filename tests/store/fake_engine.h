@@ -1,4 +1,4 @@
-// An engine in memory with switches: fail a commit before or after it happened; pass for a database that several
+// An engine in memory with switches: fail a commit before or after it happened, or the sync after it; pass for a database that several
 // processes share. Runs the same conformance suite as the real ones, so it cannot drift. Thread-safe.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "store/engine.h"
+#include "store/failed_view.h"
 #include "store/local_leases.h"
 #include "store/position_row.h"
 
@@ -21,6 +22,11 @@ class FakeEngine final : public Engine {
   // result) with INTERNAL and everything written, or (as when the connection is lost) with UNAVAILABLE and everything
   // written.
   void FailNext(Fault fault) { fault_ = fault; }
+  // So many syncs fail with UNAVAILABLE.
+  void FailSyncs(int times) {
+    const std::scoped_lock lock(mutex_);
+    syncs_to_fail_ = times;
+  }
   // As if every holder of a lease had been silent for too long.
   void ExpireLeases() {
     const std::scoped_lock lock(mutex_);
@@ -45,6 +51,7 @@ class FakeEngine final : public Engine {
   }
   std::unique_ptr<View> Snapshot() const override {
     const std::scoped_lock lock(mutex_);
+    if (const base::Status synced = Sync(); !synced.ok()) return std::make_unique<FailedView>(synced);
     return std::make_unique<Rows>(rows_);
   }
 
@@ -64,8 +71,26 @@ class FakeEngine final : public Engine {
     return leases_.Take(name, holder, time, [this](const base::TopicPartition& where) { return TakeClaim("", where); });
   }
 
+  base::Status CommitUnsynced(const Batch& batch) override {
+    const std::scoped_lock lock(mutex_);
+    RW_RETURN_IF_ERROR(Commit(batch));
+    unsynced_ = true;
+    return {};
+  }
+  base::Status Sync() const override {
+    const std::scoped_lock lock(mutex_);
+    if (unsynced_ && syncs_to_fail_ > 0) return --syncs_to_fail_, base::Unavailable("fault at the sync");
+    unsynced_ = false;
+    return {};
+  }
+  bool unsynced() const override {
+    const std::scoped_lock lock(mutex_);
+    return unsynced_;
+  }
+
   base::Status Commit(const Batch& batch) override {
     const std::scoped_lock lock(mutex_);
+    RW_RETURN_IF_ERROR(Sync());
     const Fault fault = std::exchange(fault_, Fault::kNone);
     if (fault == Fault::kBeforeCommit) return base::Unavailable("fault before commit");
     Rows next = rows_;
@@ -149,6 +174,8 @@ class FakeEngine final : public Engine {
   Rows rows_;
   LocalLeases leases_;
   Fault fault_ = Fault::kNone;
+  mutable int syncs_to_fail_ = 0;
+  mutable bool unsynced_ = false;
   bool shared_ = false;
 };
 

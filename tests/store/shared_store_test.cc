@@ -145,6 +145,25 @@ TEST_F(SharedStoreTest, ALeaderWhoseLeaseWasTakenStopsLeadingAndGoesOnCounting) 
   EXPECT_FALSE(first.loop.leading());
 }
 
+// One store alone, over an engine whose commits become durable later.
+TEST_F(SharedStoreTest, NothingIsAnnouncedBeforeItIsDurableAndADiskThatFailsForAWhileLosesNothing) {
+  engine_.SetShared(false);
+  Publish(RandomStream(7, {.ids = 80, .records = 200}));
+  const auto announced = [this] {
+    int64_t records = 0;
+    for (int32_t partition = 0; partition < 4; ++partition)
+      records += std::max<int64_t>(0, bus_.Committed("store", {kWhere.topic, partition}));
+    return records;
+  };
+  Instance store(engine_, bus_, clock_, 3'600'000);
+  engine_.FailSyncs(4);
+  store.Step();
+  EXPECT_EQ(store.loop.counts().received, 20u) << "counted";
+  EXPECT_EQ(announced(), 0);
+  Settle({&store});
+  EXPECT_EQ(announced(), 200);
+}
+
 class PostgreSqlTest : public testing::Test {
  protected:
   void SetUp() override {
