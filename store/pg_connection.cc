@@ -139,10 +139,9 @@ base::Status PgConnection::Send(const PgCall& call) {
   return {};
 }
 
-base::Status PgConnection::Flush() {
-  if (PQsendFlushRequest(connection_.get()) != 1 || PQflush(connection_.get()) != 0) return Fail(nullptr);
-  return {};
-}
+base::Status PgConnection::Push() { return PQflush(connection_.get()) == 0 ? base::Status() : Fail(nullptr); }
+
+base::Status PgConnection::Flush() { return PQsendFlushRequest(connection_.get()) == 1 ? Push() : Fail(nullptr); }
 
 base::Result<std::vector<PgRows>> PgConnection::Await(size_t calls) {
   std::vector<PgRows> rows;

@@ -85,6 +85,7 @@ class PgConnection {
   // answers of the first `calls` that nobody has waited for, without an end to what follows; Finish those of all the rest, and
   // ends it. After an error of either, or Drop, nothing is under way any more.
   base::Status Send(const PgCall& call);
+  base::Status Push();   // onto the wire: small calls are kept back otherwise
   base::Status Flush();  // the server answers what it has got, without waiting for more
   base::Result<std::vector<PgRows>> Await(size_t calls);
   base::Result<std::vector<PgRows>> Finish();

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -97,19 +98,27 @@ class Writes {
       if (i + 1 == rows->size() || (*rows)[i].key != (*rows)[i + 1].key) (*rows)[kept++] = (*rows)[i];
     rows->resize(kept);
   }
-  static PgCall Call(const std::string& sql, const std::vector<Row>& rows) {
+  static PgCall Call(const std::string& sql, std::span<const Row> rows) {
     PgCall call(sql);
-    call.BytesArray(rows.size(), [&rows](size_t i, std::string* out) { out->append(rows[i].key); });
-    call.BytesArray(rows.size(), [&rows](size_t i, std::string* out) { PgPack(rows[i].value, out); });
+    call.BytesArray(rows.size(), [rows](size_t i, std::string* out) { out->append(rows[i].key); });
+    call.BytesArray(rows.size(), [rows](size_t i, std::string* out) { PgPack(rows[i].value, out); });
     return call;
+  }
+  // So few at a time that the server has begun with the first long before the last are packed.
+  static base::Status SendRows(PgConnection& c, const std::string& sql, std::span<const Row> rows) {
+    for (size_t at = 0; at < rows.size(); at += kRowsAtOnce) {
+      RW_RETURN_IF_ERROR(c.Send(Call(sql, rows.subspan(at, std::min(kRowsAtOnce, rows.size() - at)))));
+      RW_RETURN_IF_ERROR(c.Push());
+    }
+    return {};
   }
   static base::Status SendTable(PgConnection& c, Table table, Rows* rows) {
     const std::string name = PgTable(table);
     const std::string insert = "INSERT INTO " + name + " SELECT * FROM unnest($1::bytea[], $2::bytea[])";
     if (!rows->deletes.empty()) RW_RETURN_IF_ERROR(c.Send(PgCall("DELETE FROM " + name + " WHERE k = ANY($1)").BytesArray(rows->deletes)));
     for (auto* each : {&rows->inserts, &rows->puts, &rows->replaces}) Sort(each);
-    if (!rows->inserts.empty()) RW_RETURN_IF_ERROR(c.Send(Call(insert, rows->inserts)));
-    if (!rows->puts.empty()) RW_RETURN_IF_ERROR(c.Send(Call(insert + " ON CONFLICT (k) DO UPDATE SET v = EXCLUDED.v", rows->puts)));
+    RW_RETURN_IF_ERROR(SendRows(c, insert, rows->inserts));
+    RW_RETURN_IF_ERROR(SendRows(c, insert + " ON CONFLICT (k) DO UPDATE SET v = EXCLUDED.v", rows->puts));
     if (rows->replaces.empty()) return {};
     const std::vector<Row>& replaces = rows->replaces;
     return c.Send(Call("WITH done AS (UPDATE " + name + " t SET v = n.v FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) n(k, v, b) "
@@ -118,6 +127,7 @@ class Writes {
                       .Number(static_cast<int64_t>(replaces.size())));
   }
 
+  static constexpr size_t kRowsAtOnce = 128;
   std::vector<PgCall> ranges_;
   std::map<Table, Rows> rows_;
   std::deque<std::string> kept_;
