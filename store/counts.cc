@@ -29,7 +29,8 @@ class FamilyRow {
   // over ascending cells from 0; they lie close to each other.
   int64_t Add(uint32_t cell, int delta, size_t* near) {
     const size_t at = Find(cell, *near);
-    if (at == cells_.size() || cells_[at].cell != cell) cells_.insert(cells_.begin() + static_cast<std::ptrdiff_t>(at), Cell{cell, 0});
+    if (at == cells_.size() || cells_[at].cell != cell)
+      cells_.insert(cells_.begin() + static_cast<std::ptrdiff_t>(at), Cell{cell, 0});
     *near = at;
     uint32_t& n = cells_[at].n;
     if (delta < 0 && n == 0) return -1;
@@ -264,7 +265,8 @@ base::Status CountLedger::Impl::ApplyToWindow(const CountChange& change, WindowK
   std::array<Slice, kSlicesOfOne> slices;
   const size_t slice_count = SlicesOf(change.what, kind, &slices);
   std::array<WindowRow*, kSlicesOfOne> rows{};
-  auto& of_window = touched[uint64_t{change.first ? 0 : change.generation} << 40 | uint64_t{static_cast<uint8_t>(kind)} << 32 | window];
+  const uint64_t generation = change.first ? 0 : change.generation;
+  auto& of_window = touched[generation << 40 | uint64_t{static_cast<uint8_t>(kind)} << 32 | window];
   for (size_t i = 0; i < slice_count; ++i) {
     WindowRow*& row = of_window[slices[i]];
     if (row == nullptr) {

@@ -161,8 +161,8 @@ class Engine : public View {
   // Atomic and durable (fsync) when it returns OK.
   virtual base::Status Commit(const Batch& batch) = 0;
   // Commit in two halves, for who has other work to do while the disk writes: what it did is durable once Sync has returned
-  // OK; nothing is written before that is so, thus a power cut takes the last one or none. Reads of the engine itself see it at
-  // once, a Snapshot never shows what is not durable.
+  // OK; nothing is written before that is so, thus a kill or a power cut takes the last one or none. Reads of the engine
+  // itself see it at once, a Snapshot never shows what is not durable.
   virtual base::Status CommitUnsynced(const Batch& batch) { return Commit(batch); }
   // Any thread. UNAVAILABLE: nothing is lost, call it again.
   virtual base::Status Sync() const { return {}; }

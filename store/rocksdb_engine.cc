@@ -30,6 +30,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kStallPause{2};
 constexpr int kStallsMax = 5000;
+constexpr size_t kLogBufferBytes = 4u << 20;
 constexpr uint64_t kTextBytesMin = 2048;  // longer than almost all rows of counts, which change all the time
 constexpr double kGarbageMax = 0.5;       // of the oldest files with texts
 constexpr size_t kCountsAsideMin = 32;  // fewer are not worth a thread
@@ -168,6 +169,9 @@ rocksdb::Options MakeOptions(const RocksDbOptions& wanted) {
   options.blob_compression_type = rocksdb::kLZ4Compression;
   options.enable_blob_garbage_collection = true;
   options.blob_garbage_collection_force_threshold = kGarbageMax;
+  // A batch goes to the log's file when it is synced, by the thread that does that: with room for one in the log's buffer.
+  options.manual_wal_flush = true;
+  options.writable_file_max_buffer_size = kLogBufferBytes;
   // A torn tail is what a power cut leaves; damage anywhere else must not pass for one.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   const auto cache = rocksdb::NewLRUCache(wanted.cache_bytes);
@@ -204,7 +208,8 @@ struct RocksDbEngine::Impl {
     std::vector<Row> rows;
     std::string values;
   };
-  std::array<Counts, 2> counts{Counts{CountLedger(CountLedger::Part::kHours), {}, {}}, Counts{CountLedger(CountLedger::Part::kOthers), {}, {}}};
+  std::array<Counts, 2> counts{Counts{CountLedger(CountLedger::Part::kHours), {}, {}},
+                               Counts{CountLedger(CountLedger::Part::kOthers), {}, {}}};
   std::atomic<uint64_t> moment = 1;
   // How many unsynced commits were begun, are in the log, and are safe there.
   std::atomic<uint64_t> begun = 0, written = 0, durable = 0;
@@ -385,7 +390,7 @@ base::Status RocksDbEngine::Impl::Sync() {
   const std::scoped_lock lock(sync_mutex);
   const uint64_t done = written;
   if (durable >= begun) return {};
-  const base::Status synced = ToStatus(db->SyncWAL(), "store: sync");
+  const base::Status synced = ToStatus(db->FlushWAL(true), "store: sync");
   // Resume writes out the memtables, after which nothing depends on the log.
   if (!synced.ok()) return (void)db->Resume(), synced;
   durable.store(done);
@@ -393,7 +398,7 @@ base::Status RocksDbEngine::Impl::Sync() {
 }
 
 RocksDbEngine::RocksDbEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-RocksDbEngine::~RocksDbEngine() = default;
+RocksDbEngine::~RocksDbEngine() { (void)impl_->Sync(); }
 
 base::Result<std::unique_ptr<RocksDbEngine>> RocksDbEngine::Open(const RocksDbOptions& wanted) {
   std::error_code error;

@@ -1,7 +1,7 @@
 // The embedded engine: one RocksDB in the state folder, one write-ahead log, fsync per commit or, of unsynced ones, whenever
 // Sync or Snapshot asks for it. A batch is encoded by two threads: its counts, and everything else. The folder is
 // locked by its process. Memory is bounded by `memtable_bytes` (all memtables together), `cache_bytes` (blocks,
-// indexes, filters) and the ledger's row cache. Threads and errors as engine.h says.
+// indexes, filters), the ledgers' row caches and 4 MB for each file being written. Threads and errors as engine.h says.
 #pragma once
 
 #include <memory>
