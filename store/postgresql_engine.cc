@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <future>
 #include <map>
 #include <mutex>
 #include <set>
@@ -18,6 +19,7 @@
 namespace racewatch::store {
 namespace {
 
+constexpr size_t kCountsAsideMin = 32;  // fewer are not worth a thread
 constexpr char kLockTimeout[] = "(55P03)";
 constexpr char kTakeLock[] = "UPDATE commits SET number = number + 1, counted = counted + $1 RETURNING counted";
 
@@ -75,7 +77,7 @@ class Writes {
     auto rows = std::exchange(rows_, {});
     for (const bool texts : {false, true})
       for (auto& [table, of_table] : rows)
-        if ((table == Table::kDetail || table == Table::kStoryQueue) == texts) RW_RETURN_IF_ERROR(SendTable(c, table, &of_table));
+        if ((table == Table::kDetail || table == Table::kStoryQueue) == texts) RW_RETURN_IF_ERROR(SendTable(c, table, &of_table, texts));
     return {};
   }
 
@@ -104,21 +106,28 @@ class Writes {
     call.BytesArray(rows.size(), [rows](size_t i, std::string* out) { PgPack(rows[i].value, out); });
     return call;
   }
-  // So few at a time that the server has begun with the first long before the last are packed.
-  static base::Status SendRows(PgConnection& c, const std::string& sql, std::span<const Row> rows) {
+  // So few at a time that the server has begun with the first long before the last are packed. Texts by two threads.
+  static base::Status SendRows(PgConnection& c, const std::string& sql, std::span<const Row> rows, bool texts) {
+    const auto piece = [&](size_t at) { return Call(sql, rows.subspan(at, std::min(kRowsAtOnce, rows.size() - at))); };
     for (size_t at = 0; at < rows.size(); at += kRowsAtOnce) {
-      RW_RETURN_IF_ERROR(c.Send(Call(sql, rows.subspan(at, std::min(kRowsAtOnce, rows.size() - at)))));
+      std::future<PgCall> next;
+      if (texts && at + kRowsAtOnce < rows.size()) next = std::async(std::launch::async, piece, at + kRowsAtOnce);
+      RW_RETURN_IF_ERROR(c.Send(piece(at)));
+      RW_RETURN_IF_ERROR(c.Push());
+      if (!next.valid()) continue;
+      at += kRowsAtOnce;
+      RW_RETURN_IF_ERROR(c.Send(next.get()));
       RW_RETURN_IF_ERROR(c.Push());
     }
     return {};
   }
-  static base::Status SendTable(PgConnection& c, Table table, Rows* rows) {
+  static base::Status SendTable(PgConnection& c, Table table, Rows* rows, bool texts) {
     const std::string name = PgTable(table);
     const std::string insert = "INSERT INTO " + name + " SELECT * FROM unnest($1::bytea[], $2::bytea[])";
     if (!rows->deletes.empty()) RW_RETURN_IF_ERROR(c.Send(PgCall("DELETE FROM " + name + " WHERE k = ANY($1)").BytesArray(rows->deletes)));
     for (auto* each : {&rows->inserts, &rows->puts, &rows->replaces}) Sort(each);
-    RW_RETURN_IF_ERROR(SendRows(c, insert, rows->inserts));
-    RW_RETURN_IF_ERROR(SendRows(c, insert + " ON CONFLICT (k) DO UPDATE SET v = EXCLUDED.v", rows->puts));
+    RW_RETURN_IF_ERROR(SendRows(c, insert, rows->inserts, texts));
+    RW_RETURN_IF_ERROR(SendRows(c, insert + " ON CONFLICT (k) DO UPDATE SET v = EXCLUDED.v", rows->puts, texts));
     if (rows->replaces.empty()) return {};
     const std::vector<Row>& replaces = rows->replaces;
     return c.Send(Call("WITH done AS (UPDATE " + name + " t SET v = n.v FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) n(k, v, b) "
@@ -208,7 +217,8 @@ struct PostgreSqlEngine::Impl {
   void Leave(std::unique_ptr<PgConnection>* connection, const base::Status& why);
   base::Status CommitOn(PgConnection& c, const Batch& batch);
   static base::Status Check(const Batch& batch, const LastWrites& last, const Reads& reads);
-  base::Status SendCounts(PgConnection& c, const Batch& batch, int64_t now_counted, const Reads& reads, Writes* writes);
+  base::Status ReadAgain(PgConnection& c, const Batch& batch, Reads* reads);
+  base::Status Count(const Batch& batch, const Reads& reads, Writes* writes);
   base::Status SendAll(PgConnection& c, const Batch& batch, int64_t* now_counted);
   base::Result<Claim> BumpEpoch(PgConnection& c, const std::string& cluster_id, const base::TopicPartition& where);
 };
@@ -273,34 +283,33 @@ base::Status PostgreSqlEngine::Impl::Check(const Batch& batch, const LastWrites&
   return {};
 }
 
-// Rows that others may have changed since were read under the lock; the rest of the cache is still true.
-base::Status PostgreSqlEngine::Impl::SendCounts(PgConnection& c, const Batch& batch, int64_t now_counted, const Reads& reads, Writes* writes) {
-  Reads again;
-  const bool changed = counted + 1 != now_counted;
-  if (changed) {
-    ledger.Clear();
-    for (auto& [kind, key] : ledger.Missing(batch.counts())) again.Want(TableOf(kind), std::move(key));
-    RW_RETURN_IF_ERROR(again.Send(c));
-    RW_RETURN_IF_ERROR(c.Flush());
-    RW_ASSIGN_OR_RETURN(const auto answers, c.Await(c.under_way()));
-    RW_RETURN_IF_ERROR(again.Take(answers, answers.size() - again.calls()));
-  }
-  const auto load = [&](CountLedger::Kind kind, std::string_view key) -> base::Result<std::optional<std::string>> {
-    return (changed ? again : reads).Find(TableOf(kind), key);
-  };
-  RW_RETURN_IF_ERROR(ledger.Apply(batch.counts(), load, [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
-    if (value.empty()) writes->Delete(TableOf(kind), key);
-    else writes->Put(TableOf(kind), key, writes->Keep(std::string(value)));
-  }));
-  return writes->Send(c);
+// Others have counted since: nothing of the ledger's cache is sure any more.
+base::Status PostgreSqlEngine::Impl::ReadAgain(PgConnection& c, const Batch& batch, Reads* reads) {
+  ledger.Clear();
+  for (auto& [kind, key] : ledger.Missing(batch.counts())) reads->Want(TableOf(kind), std::move(key));
+  RW_RETURN_IF_ERROR(reads->Send(c));
+  RW_RETURN_IF_ERROR(c.Flush());
+  RW_ASSIGN_OR_RETURN(const auto answers, c.Await(c.under_way()));
+  return reads->Take(answers, answers.size() - reads->calls());
 }
 
-// Everything before COMMIT. The server works on the rows while the next ones are packed and the counts added up; what it says of
-// the rows read, and so whether the batch may happen at all, is looked at before anything else that it says.
+base::Status PostgreSqlEngine::Impl::Count(const Batch& batch, const Reads& reads, Writes* writes) {
+  const auto load = [&](CountLedger::Kind kind, std::string_view key) -> base::Result<std::optional<std::string>> {
+    return reads.Find(TableOf(kind), key);
+  };
+  return ledger.Apply(batch.counts(), load, [&](CountLedger::Kind kind, std::string_view key, std::string_view value) {
+    if (value.empty()) writes->Delete(TableOf(kind), key);
+    else writes->Put(TableOf(kind), key, writes->Keep(std::string(value)));
+  });
+}
+
+// Everything before COMMIT. The server works on the rows while the next ones are packed, and the counts are added up beside.
+// What it says of the rows read, and so whether the batch may happen at all, is looked at before anything else that it says.
 base::Status PostgreSqlEngine::Impl::SendAll(PgConnection& c, const Batch& batch, int64_t* now_counted) {
   const LastWrites last(batch);
   const bool counts = !batch.counts().empty();
-  Reads reads;
+  Reads reads, again;
+  Writes writes, counted_rows;
   for (const auto& owner : batch.owners()) reads.Want(Table::kPosition, PositionKey(owner.claim.cluster_id, owner.claim.where));
   for (const Expectation& expected : batch.expectations())
     if (!CheckedByWrite(expected, last)) reads.Want(expected.table, expected.key);
@@ -311,16 +320,24 @@ base::Status PostgreSqlEngine::Impl::SendAll(PgConnection& c, const Batch& batch
   RW_RETURN_IF_ERROR(c.Send(PgCall(kTakeLock).Number(counts ? 1 : 0)));
   RW_RETURN_IF_ERROR(reads.Send(c));
   RW_RETURN_IF_ERROR(c.Flush());
-  Writes writes;
   AddBatchRows(batch, last, &writes);
   RW_RETURN_IF_ERROR(writes.Send(c));
   RW_ASSIGN_OR_RETURN(const auto answers, c.Await(2 + reads.calls()));
   RW_RETURN_IF_ERROR(reads.Take(answers, 2));
   RW_RETURN_IF_ERROR(Check(batch, last, reads));
   *now_counted = answers[1].Number(0, 0);
+  const bool changed = counts && counted + 1 != *now_counted;
+  if (changed) RW_RETURN_IF_ERROR(ReadAgain(c, batch, &again));
+  std::future<base::Status> counting;
+  if (counts) {
+    const auto when = batch.counts().size() < kCountsAsideMin ? std::launch::deferred : std::launch::async;
+    counting = std::async(when, [&] { return Count(batch, changed ? again : reads, &counted_rows); });
+  }
   AddOwnRows(batch, reads, &writes);
   RW_RETURN_IF_ERROR(writes.Send(c));
-  return counts ? SendCounts(c, batch, *now_counted, reads, &writes) : base::Status();
+  if (!counts) return {};
+  RW_RETURN_IF_ERROR(counting.get());
+  return counted_rows.Send(c);
 }
 
 base::Status PostgreSqlEngine::Impl::CommitOn(PgConnection& c, const Batch& batch) {
