@@ -4,27 +4,12 @@
 #include <optional>
 
 #include "base/http_client.h"
+#include "base/percent_encoding.h"
 
 namespace racewatch::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string Escape(const std::string& text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) || c == '-' || c == '_' || c == '.' || c == '~') {
-      out.push_back(c);
-    } else {
-      out.push_back('%');
-      out.push_back(kDigits[byte >> 4]);
-      out.push_back(kDigits[byte & 15]);
-    }
-  }
-  return out;
-}
 
 // The body of 200, or what went wrong in words of the server.
 base::Result<std::string> Call(const std::string& server, base::HttpCall call) {
@@ -57,7 +42,7 @@ base::Result<std::string> AskStore(const std::string& server, const std::string&
   char separator = '?';
   for (const auto& [name, value] : parameters) {
     if (value.empty()) continue;
-    call.url += separator + name + "=" + Escape(value);
+    call.url += separator + name + "=" + base::PercentEncode(value);
     separator = '&';
   }
   return Call(server, std::move(call));

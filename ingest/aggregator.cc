@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/percent_encoding.h"
 #include "ingest/url.h"
 
 namespace racewatch::ingest {
@@ -30,28 +31,6 @@ constexpr std::array<std::string_view, 8> kAggregators = {"news.google.com",   "
 
 bool IsBelow(std::string_view host, std::string_view domain) {
   return host == domain || (host.size() > domain.size() && host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.');
-}
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string PercentDecoded(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const int high = i + 2 < text.size() && text[i] == '%' ? HexValue(text[i + 1]) : -1;
-    const int low = high >= 0 ? HexValue(text[i + 2]) : -1;
-    if (low >= 0) {
-      out.push_back(static_cast<char>(high * 16 + low));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
 }
 
 std::string_view QueryValue(std::string_view url, std::string_view name) {
@@ -124,7 +103,7 @@ std::optional<std::string> UnwrapUrl(std::string_view url) {
     if (host == "news.google.com") inner = InGoogleNewsName(path);
     for (const Wrapper& wrapper : kWrappers) {
       if (inner || !IsBelow(host, wrapper.host) || !path.starts_with(wrapper.path)) continue;
-      if (std::string value = PercentDecoded(QueryValue(path, wrapper.parameter)); !UrlHost(value).empty()) inner = std::move(value);
+      if (std::string value = base::PercentDecode(QueryValue(path, wrapper.parameter)); !UrlHost(value).empty()) inner = std::move(value);
     }
     if (!inner || UrlHost(*inner).empty()) return found;
     current = *inner;

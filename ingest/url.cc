@@ -10,6 +10,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/percent_encoding.h"
+
 namespace racewatch::ingest {
 namespace {
 
@@ -120,19 +122,6 @@ bool IsHostName(std::string_view host) {
   });
 }
 
-std::string Unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && HexValue(text[i + 1]) >= 0 && HexValue(text[i + 2]) >= 0) {
-      out.push_back(static_cast<char>(HexValue(text[i + 1]) * 16 + HexValue(text[i + 2])));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
-
 bool SplitAuthority(std::string_view authority, Parts* parts) {
   if (const size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
   size_t colon = authority.rfind(':');
@@ -143,7 +132,7 @@ bool SplitAuthority(std::string_view authority, Parts* parts) {
     if (!std::all_of(parts->port.begin(), parts->port.end(), [](char c) { return c >= '0' && c <= '9'; })) return false;
     authority = authority.substr(0, colon);
   }
-  parts->host = AsciiHost(Unescape(authority));
+  parts->host = AsciiHost(base::PercentDecode(authority));
   while (parts->host.ends_with('.')) parts->host.pop_back();
   if (parts->port == (parts->scheme == "https" ? "443" : "80")) parts->port.clear();
   return IsHostName(parts->host);
@@ -315,7 +304,7 @@ std::optional<std::string> FilePath(std::string_view url) {
     if (path.starts_with("localhost/")) path.remove_prefix(9);
   }
   if (path.empty()) return std::nullopt;
-  return Unescape(path);
+  return base::PercentDecode(path);
 }
 
 }  // namespace racewatch::ingest

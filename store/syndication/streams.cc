@@ -11,6 +11,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/percent_encoding.h"
 #include "base/taxonomy.h"
 #include "racewatch/v1/store_service.pb.h"
 #include "store/alert/alert_json.h"
@@ -27,23 +28,6 @@ using base::HttpResponse;
 using google::protobuf::util::TimeUtil;
 
 constexpr std::string_view kPrefix = "/api/v1/streams/";
-
-std::string PercentEncode(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-    if (plain || c == '-' || c == '_' || c == '.' || c == '~') {
-      out.push_back(c);
-    } else {
-      out.push_back('%');
-      out.push_back(kDigits[byte >> 4]);
-      out.push_back(kDigits[byte & 15]);
-    }
-  }
-  return out;
-}
 
 // Where the reader reached us. The proxy in front knows better than the connection.
 std::string Origin(const HttpRequest& request) {
@@ -65,7 +49,7 @@ std::string UrlOf(const HttpRequest& request, const std::string& page_token) {
   char separator = '?';
   const auto add = [&](const std::string& name, const std::string& value) {
     out.push_back(separator);
-    out += PercentEncode(name) + "=" + PercentEncode(value);
+    out += base::PercentEncode(name) + "=" + base::PercentEncode(value);
     separator = '&';
   };
   for (const auto& [name, value] : request.query)
@@ -78,7 +62,7 @@ std::string UrlOf(const HttpRequest& request, const std::string& page_token) {
 std::string StreamId(const HttpRequest& request) {
   std::string name = request.path.substr(0, request.path.rfind('.'));
   for (const auto& [key, value] : request.query)
-    if (key != "page_token" && key != "page_size") name += "&" + PercentEncode(key) + "=" + PercentEncode(value);
+    if (key != "page_token" && key != "page_size") name += "&" + base::PercentEncode(key) + "=" + base::PercentEncode(value);
   return UrnOfText(name);
 }
 
