@@ -1,21 +1,15 @@
 #include "tests/fakes/http_test_server.h"
 
-#include <arpa/inet.h>
 #include <brotli/encode.h>
 #include <libdeflate.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <condition_variable>
-#include <list>
-#include <set>
 #include <thread>
+
+#include "tests/fakes/loopback_server.h"
 
 namespace racewatch::fakes {
 
@@ -25,19 +19,11 @@ std::string TestRequest::Header(const std::string& name) const {
 }
 
 struct HttpTestServer::Impl {
-  int listener = -1;
-  int port = 0;
-  std::atomic<bool> stop{false};
-  std::atomic<int> connections{0};
   mutable std::mutex mutex;
-  std::condition_variable stopped;
   std::map<std::string, TestHandler> handlers;
   std::map<std::string, std::vector<TestRequest>> requests;
-  std::set<int> open;
-  std::list<std::thread> threads;
-  std::thread acceptor;
+  LoopbackServer server;  // last: its threads use the rest
 
-  void Accept();
   void Talk(int fd);
   bool ReadRequest(int fd, std::string* buffer, TestRequest* request) const;
   bool Answer(int fd, const TestRequest& request);
@@ -74,9 +60,9 @@ void ParseHead(const std::string& head, TestRequest* request) {
 
 bool HttpTestServer::Impl::Write(int fd, std::string_view bytes) const {
   char next;
-  if (bytes.empty()) return !stop && recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) != 0;  // 0: the client has gone
+  if (bytes.empty()) return !server.stopping() && recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) != 0;  // 0: the client has gone
   while (!bytes.empty()) {
-    if (stop) return false;
+    if (server.stopping()) return false;
     const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (n <= 0) return false;
     bytes.remove_prefix(static_cast<size_t>(n));
@@ -131,57 +117,18 @@ bool HttpTestServer::Impl::Answer(int fd, const TestRequest& request) {
 void HttpTestServer::Impl::Talk(int fd) {
   std::string buffer;
   TestRequest request;
-  while (!stop && ReadRequest(fd, &buffer, &request) && Answer(fd, request)) request = {};
-  const std::lock_guard lock(mutex);
-  open.erase(fd);
-  close(fd);
-}
-
-void HttpTestServer::Impl::Accept() {
-  while (!stop) {
-    pollfd wait{listener, POLLIN, 0};
-    if (poll(&wait, 1, -1) <= 0) continue;
-    const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    if (fd < 0) continue;
-    const int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    ++connections;
-    const std::lock_guard lock(mutex);
-    open.insert(fd);
-    threads.emplace_back([this, fd] { Talk(fd); });
-  }
+  while (!server.stopping() && ReadRequest(fd, &buffer, &request) && Answer(fd, request)) request = {};
 }
 
 HttpTestServer::HttpTestServer() : impl_(std::make_unique<Impl>()) {
-  impl_->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* raw = reinterpret_cast<sockaddr*>(&address);
-  bind(impl_->listener, raw, length);
-  listen(impl_->listener, 128);
-  getsockname(impl_->listener, raw, &length);
-  impl_->port = ntohs(address.sin_port);
-  impl_->acceptor = std::thread([impl = impl_.get()] { impl->Accept(); });
+  impl_->server.Start([impl = impl_.get()](int fd) { impl->Talk(fd); });
 }
+HttpTestServer::~HttpTestServer() = default;
 
-HttpTestServer::~HttpTestServer() {
-  impl_->stop = true;
-  shutdown(impl_->listener, SHUT_RDWR);  // wakes the acceptor
-  impl_->acceptor.join();
-  {
-    const std::lock_guard lock(impl_->mutex);
-    for (const int fd : impl_->open) shutdown(fd, SHUT_RDWR);
-  }
-  for (std::thread& thread : impl_->threads) thread.join();
-  close(impl_->listener);
-}
-
-int HttpTestServer::port() const { return impl_->port; }
-std::string HttpTestServer::address() const { return "127.0.0.1:" + std::to_string(impl_->port); }
+int HttpTestServer::port() const { return impl_->server.port(); }
+std::string HttpTestServer::address() const { return "127.0.0.1:" + std::to_string(port()); }
 std::string HttpTestServer::Url(const std::string& path) const { return "http://" + address() + path; }
-int HttpTestServer::connections() const { return impl_->connections; }
+int HttpTestServer::connections() const { return impl_->server.connections(); }
 
 void HttpTestServer::Serve(const std::string& path, TestHandler handler) {
   const std::lock_guard lock(impl_->mutex);

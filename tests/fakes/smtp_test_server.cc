@@ -1,18 +1,14 @@
 #include "tests/fakes/smtp_test_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <set>
-#include <thread>
+
+#include "tests/fakes/loopback_server.h"
 
 namespace racewatch::fakes {
 namespace {
@@ -98,18 +94,13 @@ std::string TestMail::Text() const { return FromBase64(data.substr(std::min(data
 
 struct SmtpTestServer::Impl {
   Options options;
-  int listener = -1;
-  int port = 0;
   SSL_CTX* context = nullptr;
-  std::atomic<bool> stop = false, silent = false;
-  std::atomic<int> receiver_code = 250, data_code = 250, drops = 0, sessions = 0;
+  std::atomic<bool> silent = false;
+  std::atomic<int> receiver_code = 250, data_code = 250, drops = 0;
   mutable std::mutex mutex;
   std::vector<TestMail> mails;
-  std::set<int> open;
-  std::vector<std::thread> threads;
-  std::thread acceptor;
+  LoopbackServer server;  // last: its threads use the rest
 
-  void Accept();
   void Talk(int fd);
   void Converse(Wire* wire);
   bool Login(Wire* wire, const std::string& line, std::string* user) const;
@@ -158,7 +149,7 @@ void SmtpTestServer::Impl::Converse(Wire* wire) {
   if (!wire->Say("220 test.example ESMTP")) return;
   TestMail mail;
   std::string line;
-  while (!stop && wire->Hear(&line)) {
+  while (!server.stopping() && wire->Hear(&line)) {
     const std::string verb = Upper(line.substr(0, 4));
     bool on = true;
     if (verb == "EHLO") {
@@ -195,22 +186,6 @@ void SmtpTestServer::Impl::Talk(int fd) {
     Wire wire(fd);
     Converse(&wire);
   }
-  const std::lock_guard lock(mutex);
-  open.erase(fd);
-  close(fd);
-}
-
-void SmtpTestServer::Impl::Accept() {
-  while (!stop) {
-    pollfd wait{listener, POLLIN, 0};
-    if (poll(&wait, 1, -1) <= 0) continue;
-    const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    if (fd < 0) continue;
-    ++sessions;
-    const std::lock_guard lock(mutex);
-    open.insert(fd);
-    threads.emplace_back([this, fd] { Talk(fd); });
-  }
 }
 
 SmtpTestServer::SmtpTestServer(Options options) : impl_(std::make_unique<Impl>()) {
@@ -220,41 +195,23 @@ SmtpTestServer::SmtpTestServer(Options options) : impl_(std::make_unique<Impl>()
     SSL_CTX_use_certificate_file(impl_->context, impl_->options.certificate.c_str(), SSL_FILETYPE_PEM);
     SSL_CTX_use_PrivateKey_file(impl_->context, impl_->options.key.c_str(), SSL_FILETYPE_PEM);
   }
-  impl_->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* raw = reinterpret_cast<sockaddr*>(&address);
-  bind(impl_->listener, raw, length);
-  listen(impl_->listener, 16);
-  getsockname(impl_->listener, raw, &length);
-  impl_->port = ntohs(address.sin_port);
-  impl_->acceptor = std::thread([impl = impl_.get()] { impl->Accept(); });
+  impl_->server.Start([impl = impl_.get()](int fd) { impl->Talk(fd); });
 }
 
 SmtpTestServer::~SmtpTestServer() {
-  impl_->stop = true;
-  shutdown(impl_->listener, SHUT_RDWR);
-  impl_->acceptor.join();
-  {
-    const std::lock_guard lock(impl_->mutex);
-    for (const int fd : impl_->open) shutdown(fd, SHUT_RDWR);
-  }
-  for (std::thread& thread : impl_->threads) thread.join();
-  close(impl_->listener);
+  impl_->server.Stop();
   if (impl_->context) SSL_CTX_free(impl_->context);
 }
 
-int SmtpTestServer::port() const { return impl_->port; }
+int SmtpTestServer::port() const { return impl_->server.port(); }
 std::string SmtpTestServer::Url() const {
-  return std::string(impl_->options.tls_first ? "smtps" : "smtp") + "://localhost:" + std::to_string(impl_->port);
+  return std::string(impl_->options.tls_first ? "smtps" : "smtp") + "://localhost:" + std::to_string(port());
 }
 std::vector<TestMail> SmtpTestServer::mails() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->mails;
 }
-int SmtpTestServer::sessions() const { return impl_->sessions; }
+int SmtpTestServer::sessions() const { return impl_->server.connections(); }
 void SmtpTestServer::AnswerReceivers(int code) { impl_->receiver_code = code; }
 void SmtpTestServer::AnswerData(int code) { impl_->data_code = code; }
 void SmtpTestServer::DropAfterData(int times) { impl_->drops = times; }
