@@ -152,6 +152,7 @@ void Applier::WriteArticle(Parsed* parsed, const Decision& decision, uint32_t ol
   if (!article.url().empty() && article.url() != article.canonical_url())
     batch->Put(Table::kUrl, UrlKey(article.url()), parsed->id);
   matcher_.KeepFingerprints(decision.row.counted.queries, parsed->message);
+  known_.at(parsed->id).texts = texts_.size();
   texts_.push_back({parsed, decision.row.redacted, true, decision.row.counted.event.ms, {}, {}});
 }
 
@@ -164,7 +165,19 @@ void Applier::WriteTexts(Batch* batch) {
   texts_.clear();
 }
 
-void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out) {
+// The kept text goes, the labels stay those of the winning revision: the record may have others, and a withdrawal has none.
+base::Status Applier::RedactTexts(Parsed* parsed) {
+  if (const auto& texts = known_.at(parsed->id).texts) {
+    texts_[*texts].redacted = true;
+    return {};
+  }
+  RW_ASSIGN_OR_RETURN(const auto stored, engine_.Get(Table::kDetail, parsed->id));
+  if (stored && !parsed->message->ParseFromString(*stored)) return base::DataLoss("article detail: damaged");
+  texts_.push_back({parsed, true, false, 0, {}, {}});
+  return {};
+}
+
+base::Status Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out) {
   Known& known = known_.at(parsed->id);
   const std::optional<ArticleRow> before = known.found ? std::optional(known.row) : std::nullopt;
   // The text is at hand now and never again; what adds nothing need not be asked.
@@ -179,7 +192,7 @@ void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applie
     AppendText(&trail, DropReason(decision.outcome));
     batch->Put(Table::kTrail, parsed->id, std::move(trail));
   }
-  if (!decision.changed) return;
+  if (!decision.changed) return {};
   const bool redacted_now = decision.row.redacted && (!before || !before->redacted);
   if (decision.outcome == Outcome::kStored || decision.outcome == Outcome::kRevised) {
     decision.row.version = (before ? before->version : 0) + 1;
@@ -190,11 +203,12 @@ void Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applie
     progress.model_version = parsed->message->tags().model_version();
     WriteArticle(parsed, decision, before ? before->time_hour : 0, batch);
   } else if (redacted_now) {
-    texts_.push_back({parsed, true, false, 0, {}, {}});
+    RW_RETURN_IF_ERROR(RedactTexts(parsed));
   }
   for (CountChange& change : decision.counts) batch->Count(std::move(change));
   known.row = std::move(decision.row);
   known.found = known.dirty = true;
+  return {};
 }
 
 std::string Applier::CompleteValue(const base::Record& record) {
@@ -256,7 +270,7 @@ base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, b
     p.progress->stream_ms = std::max(p.progress->stream_ms, std::min(p.sighting.fetched_at_ms, now_ms));
     base::UnixMs& newest = out.newest[{records[p.record].topic, records[p.record].partition}];
     newest = std::max(newest, std::min(p.sighting.fetched_at_ms, now_ms));
-    ApplyOne(&p, now_ms, batch, &out);
+    RW_RETURN_IF_ERROR(ApplyOne(&p, now_ms, batch, &out));
   }
   WriteTexts(batch);
   for (auto& [id, known] : known_)

@@ -87,9 +87,10 @@ class Applier {
   static std::vector<Parsed> Read(const std::vector<base::Record>& records, google::protobuf::Arena* arena);
   base::Status ReadKnown(const std::vector<Parsed>& parsed);
   base::Result<Progress*> ProgressOf(const base::TopicPartition& where);
-  void ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out);
+  base::Status ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch, Applied* out);
   void WriteArticle(Parsed* parsed, const Decision& decision, uint32_t old_hour, Batch* batch);
   void WriteTexts(Batch* batch);
+  base::Status RedactTexts(Parsed* parsed);
 
   Engine& engine_;
   const ApplierOptions options_;
@@ -103,6 +104,7 @@ class Applier {
     bool dirty = false;
     ArticleRow row;
     std::optional<std::string> stored;  // as read
+    std::optional<size_t> texts;  // the latest of texts_ that are its own
   };
   std::vector<Texts> texts_;  // of this batch
   uint64_t moment_ = 0;       // of the engine, when its rows were read

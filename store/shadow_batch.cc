@@ -69,19 +69,21 @@ base::Status ShadowBatch::ReadKnown(const std::vector<Item>& items) {
 base::Status ShadowBatch::WriteDetail(Item* item, Known* known, Outcome outcome, Batch* batch) {
   const bool redacted = known->row->redacted;
   if (outcome == Outcome::kStored || outcome == Outcome::kRevised) {
-    if (!known->detail) {
-      Put(Table::kDetail, item->id, EncodeDetail(item->message, redacted), batch);
-      return {};
+    if (known->detail) {
+      RW_ASSIGN_OR_RETURN(known->kept, EncodeDetailWithTags(*known->detail, *item->message, redacted));
+    } else {
+      known->kept = EncodeDetail(item->message, redacted);
     }
-    RW_ASSIGN_OR_RETURN(std::string detail, EncodeDetailWithTags(*known->detail, *item->message, redacted));
-    Put(Table::kDetail, item->id, std::move(detail), batch);
-    return {};
+  } else {
+    if (!redacted || (known->before && known->before->redacted)) return {};
+    if (!known->kept) {
+      RW_ASSIGN_OR_RETURN(known->kept, view_.Get(Table::kDetail, item->id));
+    }
+    v1::TaggedArticle kept = *item->message;
+    if (known->kept && !kept.ParseFromString(*known->kept)) return base::DataLoss("article detail: damaged");
+    known->kept = EncodeDetail(&kept, true);
   }
-  if (!redacted || (known->before && known->before->redacted)) return {};
-  RW_ASSIGN_OR_RETURN(const auto stored, view_.Get(Table::kDetail, item->id));
-  v1::TaggedArticle kept = *item->message;
-  if (stored && !kept.ParseFromString(*stored)) return base::DataLoss("article detail: damaged");
-  Put(Table::kDetail, item->id, EncodeDetail(&kept, true), batch);
+  Put(Table::kDetail, item->id, *known->kept, batch);
   return {};
 }
 

@@ -37,6 +37,7 @@ class ShadowBatch {
     std::optional<ArticleRow> before, row;
     std::optional<ArticleRow> active;
     std::optional<std::string> detail;  // of the active generation
+    std::optional<std::string> kept;    // detail here, as written by an earlier record
   };
   base::Status ReadKnown(const std::vector<Item>& items);
   base::Status ApplyOne(Item* item, Batch* batch);

@@ -10,12 +10,14 @@
 #include <random>
 #include <thread>
 
+#include "store/applier.h"
 #include "store/article_row.h"
 #include "store/generation_engine.h"
 #include "store/migrations.h"
 #include "store/postgresql_engine.h"
 #include "store/progress.h"
 #include "store/rocksdb_engine.h"
+#include "tests/store/article_maker.h"
 #include "tests/store/fake_engine.h"
 #include "tests/store/pg_server.h"
 #include "tests/store/power_cut_env.h"
@@ -329,6 +331,56 @@ TEST_P(EngineTest, ALeaseHasOneHolderAndItsSuccessorFencesIt) {
   batch.Clear();
   batch.Require(*second);
   EXPECT_TRUE(engine_->Commit(batch).ok());
+}
+
+// A withdrawal knows no labels, and the record of a takedown those of the revision that was taken down.
+TEST_P(EngineTest, ATextThatIsRemovedLeavesTheLabelsOfTheWinningRevision) {
+  const Claim claim = engine_->TakeClaim("c1", kWhere).value();
+  Applier applier(*engine_, {});
+  ASSERT_TRUE(applier.Reload().ok());
+  int64_t next = 0;
+  const auto apply = [&](const std::vector<v1::TaggedArticle>& articles) {
+    std::vector<base::Record> records;
+    for (const auto& article : articles) records.push_back(ToRecord(article, 0, next++));
+    Batch batch;
+    ASSERT_TRUE(applier.Apply(records, kTestNow, &batch).ok());
+    batch.Advance(claim, next);
+    const base::Status status = engine_->Commit(batch);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  };
+  const auto withdrawal = [](uint64_t n) {
+    v1::TaggedArticle out;
+    out.mutable_article()->set_id(TestId(n));
+    out.mutable_article()->set_redacted(true);
+    SetTime(out.mutable_article()->mutable_fetched_at(), kTestNow);
+    out.mutable_tags();
+    return out;
+  };
+  const auto takedown = [](uint64_t n) {
+    v1::TaggedArticle out = MakeArticle(n);
+    for (std::string* text : {out.mutable_article()->mutable_title(), out.mutable_article()->mutable_text()}) text->clear();
+    out.mutable_article()->set_redacted(true);
+    out.mutable_article()->set_content_hash("0000000000000001");
+    out.mutable_tags()->mutable_themes(0)->set_id("markets");
+    return out;
+  };
+  apply({MakeArticle(1), withdrawal(1)});
+  apply({MakeArticle(2)});
+  apply({withdrawal(2)});
+  apply({MakeArticle(3), takedown(3)});
+  apply({MakeArticle(4)});
+  apply({takedown(4)});
+  apply({withdrawal(5), MakeArticle(5)});
+  for (uint64_t n = 1; n <= 5; ++n) {
+    const std::string id = IdBytes(*ParseArticleId(TestId(n)));
+    EXPECT_TRUE(ArticleRow::Decode(Read(*engine_, Table::kArticle, id))->redacted) << n;
+    v1::TaggedArticle detail;
+    ASSERT_TRUE(detail.ParseFromString(Read(*engine_, Table::kDetail, id))) << n;
+    EXPECT_TRUE(detail.article().redacted()) << n;
+    EXPECT_EQ(detail.article().title() + detail.article().text(), "") << n;
+    EXPECT_EQ(detail.article().url(), MakeArticle(n).article().url()) << n;
+    EXPECT_EQ(detail.tags().SerializeAsString(), MakeArticle(n).tags().SerializeAsString()) << n;
+  }
 }
 
 // As a build before kSchemaVersion 2 left it.

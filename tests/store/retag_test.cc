@@ -366,7 +366,12 @@ TEST_P(RetagTest, WithoutATextLabelsStayAndATakedownReachesBothGenerations) {
   redacted.mutable_article()->clear_text();
   redacted.mutable_article()->clear_title();
   redacted.mutable_article()->set_redacted(true);
-  Publish({redacted, MakeArticle(2), MakeArticle(3)});
+  v1::TaggedArticle withdrawal;  // knows no labels, and comes in one piece with what it takes back
+  withdrawal.mutable_article()->set_id(TestId(4));
+  withdrawal.mutable_article()->set_redacted(true);
+  SetTime(withdrawal.mutable_article()->mutable_fetched_at(), kTestNow);
+  withdrawal.mutable_tags();
+  Publish({redacted, MakeArticle(2), MakeArticle(3), MakeArticle(4), withdrawal});
   auto store = MakeStore();
   ASSERT_TRUE(SettleStore(*store));
   const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
@@ -383,12 +388,14 @@ TEST_P(RetagTest, WithoutATextLabelsStayAndATakedownReachesBothGenerations) {
     EXPECT_TRUE(out.ParseFromString(*active->Get(Table::kDetail, IdBytes(*ParseArticleId(TestId(n)))).value()));
     return out;
   };
-  const Stream as_new = AsNew({MakeArticle(1), MakeArticle(2), MakeArticle(3)});
+  const Stream as_new = AsNew({MakeArticle(1), MakeArticle(2), MakeArticle(3), MakeArticle(4)});
   EXPECT_EQ(row(1).counted.labels, LabelsFromTags(redacted.tags()).value()) << "there was no text to tag again";
-  for (const uint64_t n : {2u, 3u}) EXPECT_EQ(row(n).counted.labels, LabelsFromTags(as_new[n - 1].tags()).value());
+  for (const uint64_t n : {2u, 3u, 4u}) EXPECT_EQ(row(n).counted.labels, LabelsFromTags(as_new[n - 1].tags()).value());
   EXPECT_TRUE(row(2).redacted);
   EXPECT_TRUE(detail(2).article().text().empty());
   EXPECT_TRUE(detail(2).article().title().empty());
+  EXPECT_TRUE(detail(4).article().redacted());
+  EXPECT_EQ(detail(4).tags().SerializeAsString(), as_new[3].tags().SerializeAsString());
   EXPECT_EQ(detail(3).article().text(), MakeArticle(3).article().text());
   EXPECT_EQ(detail(3).tags().model_version(), kNewModel);
   for (const base::Record& record : bus_.Records(std::string(base::kRetagTopic))) {
