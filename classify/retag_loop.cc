@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr size_t kStepRecords = 500;
-constexpr milliseconds kFlushTime{30'000};
+constexpr milliseconds kFlushTime{30'000}, kFlushSlice{200};
 
 void TagAgain(const v1::Article& article, const ClassifyText& classify, Scratch& scratch, v1::Tags* tags) {
   const std::string_view title = CutAtCharacter(article.title(), kTitleBytesMax), text = CutAtCharacter(article.text(), kTextBytesMax);
@@ -55,6 +55,7 @@ base::Record MakeRetagRecord(const base::Record& tagged, const base::RetagOrigin
     TagAgain(*article, classify, scratch, message.mutable_tags());
     *message.mutable_tagged_at() = TimeUtil::MillisecondsToTimestamp(now_ms);
   }
+  if (options.ask) options.ask(&message);
   DropTexts(article);
   message.set_generation(options.generation);
   out.key = tagged.key;
@@ -87,19 +88,21 @@ std::map<base::TopicPartition, int64_t> RetagLoop::OnAssigned(const std::vector<
 }
 
 // Waits while the sink is full: what is in it goes first, in order.
-base::Status RetagLoop::Send(base::Record record) {
-  for (;;) {
+base::Status RetagLoop::Send(base::Record record, const std::stop_token& stop) {
+  for (const auto deadline = std::chrono::steady_clock::now() + kFlushTime;;) {
     const base::Status sent = sink_.Send(record, [reports = reports_](const base::Delivery& delivery) {
       if (delivery.status.ok()) return;
       const std::scoped_lock lock(reports->mutex);
       reports->failure = delivery.status;
     });
     if (sent.code() != base::Code::kResourceExhausted) return sent;
-    RW_RETURN_IF_ERROR(sink_.Flush(kFlushTime));
+    if (stop.stop_requested()) return base::Cancelled("stopping");
+    const base::Status flushed = sink_.Flush(kFlushSlice);
+    if (!flushed.ok() && (flushed.code() != base::Code::kDeadlineExceeded || std::chrono::steady_clock::now() >= deadline)) return flushed;
   }
 }
 
-base::Result<size_t> RetagLoop::Step(milliseconds wait) {
+base::Result<size_t> RetagLoop::Step(milliseconds wait, const std::stop_token& stop) {
   if (const base::Status failure = reports_->Failure(); !failure.ok()) return base::Unavailable("retag: not delivered: " + failure.message());
   auto records = source_->Poll({.records_max = kStepRecords}, wait);
   if (!records.ok()) return records.status();
@@ -107,13 +110,14 @@ base::Result<size_t> RetagLoop::Step(milliseconds wait) {
     const base::TopicPartition where{record.topic, record.partition};
     int64_t& next = next_[where];
     if (record.offset < next) continue;
-    const base::RetagOrigin origin{options_.generation, where, next, record.offset + 1};
+    const base::RetagOrigin origin{options_.generation, where, next, record.offset + 1, options_.queries};
     const uint64_t before = counts_.tagged;
     base::Record out = MakeRetagRecord(record, origin, options_, classify_, scratch_, clock_.NowMs(), &counts_);
     if (counts_.tagged > before) last_of_others_ = std::chrono::steady_clock::now();
     // All of a tagged partition in one partition, so that the store reads them in this order.
     out.partition = where.partition % options_.partitions;
-    const base::Status sent = Send(std::move(out));
+    const base::Status sent = Send(std::move(out), stop);
+    if (sent.code() == base::Code::kCancelled) return sent;
     if (!sent.ok()) return base::Unavailable("retag: not sent: " + sent.message());
     next = record.offset + 1;
   }

@@ -1,6 +1,6 @@
 // Tags the archive again: records of the tagged topics in, records of racewatch.retag.v1 out, under a generation of their
-// own and with where they come from (base/bus/retag_origin.h). What goes out holds labels but neither title nor text: the
-// store has those, and a takedown need not look for them here. An article whose text was removed keeps the labels it has.
+// own and with where they come from (base/bus/retag_origin.h). What goes out holds labels and which saved queries it meets, but
+// neither title nor text: the store has those, and a takedown need not look for them here. An article whose text was removed keeps the labels it has.
 //
 // Keeps no state: it starts where the store says that the generation is complete up to, and the store passes over what is
 // sent twice. Follows the live end of the topics, so that both models tag what comes in meanwhile. One thread; what the
@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@
 #include "base/status.h"
 #include "classify/model/model.h"
 
+namespace racewatch::v1 {
+class TaggedArticle;
+}
+
 namespace racewatch::classify {
 
 using ClassifyText = std::function<void(const DocumentView&, Scratch&, v1::Tags*)>;
@@ -32,6 +37,9 @@ struct RetagOptions {
   uint32_t generation = 0;
   std::string model_version;  // of what `classify` does
   int32_t partitions = 1;     // of racewatch.retag.v1
+  // Asked of each article once it has its labels, while its text is at hand; what it adds goes out with it. May be empty.
+  std::function<void(v1::TaggedArticle*)> ask = {};
+  uint64_t queries = 0;  // what is asked, for the header of the records
 };
 
 struct RetagCounts {
@@ -57,8 +65,9 @@ class RetagLoop final : public base::AssignmentListener {
   // Made with Topics(), without a group, with this object as listener. Before the first Step.
   void SetSource(base::Source& source) { source_ = &source; }
 
-  // Hands on the next records, at most 500; how many. 0: none came within `wait`.
-  base::Result<size_t> Step(std::chrono::milliseconds wait);
+  // Hands on the next records, at most 500; how many. 0: none came within `wait`. CANCELLED: the sink was full, and `stop` came
+  // before there was room.
+  base::Result<size_t> Step(std::chrono::milliseconds wait, const std::stop_token& stop = {});
 
   const RetagCounts& counts() const { return counts_; }
   // Up to where it has handed on.
@@ -71,7 +80,7 @@ class RetagLoop final : public base::AssignmentListener {
 
  private:
   struct Reports;  // shared with delivery callbacks
-  base::Status Send(base::Record record);
+  base::Status Send(base::Record record, const std::stop_token& stop);
 
   const RetagOptions options_;
   const ClassifyText classify_;

@@ -68,13 +68,23 @@ std::optional<uint32_t> ActiveOf(const Json& status, const std::string& model_ve
   return std::nullopt;
 }
 
-base::Result<RetagWorker::Offsets> ReadCovered(const RetagFlags& flags) {
+base::Result<RetagWorker::Held> ReadHeld(const RetagFlags& flags) {
   RW_ASSIGN_OR_RETURN(const Json status, Ask(flags, "retag"));
-  RetagWorker::Offsets out;
+  RetagWorker::Held out;
   if (!status.contains("building")) return base::FailedPrecondition("server " + flags.server + ": no generation is being built");
   for (const Json& one : status["building"]["partitions"])
     if (const auto covered = one["covered"].get<int64_t>(); covered > 0)
-      out[{one["topic"].get<std::string>(), one["partition"].get<int32_t>()}] = covered;
+      out.covered[{one["topic"].get<std::string>(), one["partition"].get<int32_t>()}] = covered;
+  for (const Json& one : status["building"]["queries"]) {
+    store::SavedQuery query;
+    query.slot = static_cast<store::QuerySlot>(out.queries.size());
+    query.name = one["name"].get<std::string>();
+    query.expression = one["expression"].get<std::string>();
+    const auto parsed = store::BooleanQuery::Parse(query.expression);
+    if (!parsed.ok()) return base::Unavailable("query '" + query.name + "' of the store: " + parsed.status().message());
+    query.fingerprint = parsed->fingerprint();
+    out.queries.push_back(std::move(query));
+  }
   return out;
 }
 
@@ -156,7 +166,7 @@ class LocalTagging final : public Tagging {
     RW_ASSIGN_OR_RETURN(const Json status, Tell(flags_, "retag/begin", {{"model_version", model_->version()}}));
     RW_ASSIGN_OR_RETURN(bus_, Bus::Open(config_.bus(), "retag", "", clock_, log_));
     worker_ = std::make_unique<RetagWorker>(RetagWorker::Options{status["building"]["generation"].get<uint32_t>(), flags_.rate}, *bus_, model_,
-                                            [this] { return ReadCovered(flags_); }, clock_, log_);
+                                            [this] { return ReadHeld(flags_); }, clock_, log_);
     worker_->Start();
     return {};
   }

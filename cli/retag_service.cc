@@ -47,11 +47,11 @@ base::Status RetagService::Stop(std::chrono::milliseconds) {
   return {};
 }
 
-base::Result<RetagWorker::Offsets> RetagService::Covered(uint32_t generation) const {
+base::Result<RetagWorker::Held> RetagService::Held(uint32_t generation) const {
   RW_ASSIGN_OR_RETURN(store::RetagStatus status, store_.retag());
   const store::Generation* building = status.generations.Building();
   if (building == nullptr || building->number != generation) return base::FailedPrecondition("the generation is not being built any more");
-  return std::move(status.covered);
+  return RetagWorker::Held{std::move(status.covered), std::move(status.queries)};
 }
 
 base::Result<std::string> RetagService::Run(const std::string& body) {
@@ -68,7 +68,7 @@ base::Result<std::string> RetagService::Run(const std::string& body) {
   RW_ASSIGN_OR_RETURN(const uint32_t generation, store_.BeginRetag(model->version()));
   if (worker_ && worker_->options().generation != generation) worker_.reset();
   if (!worker_) {
-    worker_ = std::make_unique<RetagWorker>(RetagWorker::Options{generation, rate}, bus_, model, [this, generation] { return Covered(generation); }, clock_, log_);
+    worker_ = std::make_unique<RetagWorker>(RetagWorker::Options{generation, rate}, bus_, model, [this, generation] { return Held(generation); }, clock_, log_);
     worker_->Start();
     model_path_ = path;
     log_.Info("retag_started", {{"generation", generation}, {"model", path}, {"version", model->version()}});

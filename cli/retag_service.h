@@ -31,7 +31,7 @@ class RetagService final : public base::Component {
   base::Status Stop(std::chrono::milliseconds timeout) override;
 
  private:
-  base::Result<RetagWorker::Offsets> Covered(uint32_t generation) const;
+  base::Result<RetagWorker::Held> Held(uint32_t generation) const;
   base::Result<std::string> Run(const std::string& body);
   base::Result<std::string> Serve();
   base::Result<std::string> Worker() const;

@@ -45,9 +45,9 @@ class Stall {
 
 }  // namespace
 
-RetagWorker::RetagWorker(Options options, Bus& bus, std::shared_ptr<const classify::Model> model, ReadCovered covered, base::Clock& clock,
+RetagWorker::RetagWorker(Options options, Bus& bus, std::shared_ptr<const classify::Model> model, ReadHeld held, base::Clock& clock,
                          base::Log& log)
-    : options_(options), bus_(bus), model_(std::move(model)), covered_(std::move(covered)), clock_(clock), log_(log) {}
+    : options_(options), bus_(bus), model_(std::move(model)), held_(std::move(held)), clock_(clock), log_(log) {}
 RetagWorker::~RetagWorker() { Stop(); }
 
 void RetagWorker::Start() {
@@ -89,13 +89,16 @@ base::Result<int32_t> RetagWorker::Partitions() {
 }
 
 base::Status RetagWorker::RunOnce(const std::stop_token& stop) {
-  RW_ASSIGN_OR_RETURN(Offsets covered, covered_());
-  classify::RetagOptions options{.generation = options_.generation, .model_version = model_->version()};
+  RW_ASSIGN_OR_RETURN(Held held, held_());
+  const uint64_t asked = store::FingerprintOf(held.queries);
+  store::QueryMatcher matcher(held.queries);
+  classify::RetagOptions options{.generation = options_.generation, .model_version = model_->version(), .queries = asked};
+  options.ask = [&matcher](v1::TaggedArticle* article) { matcher.Ask(article); };
   RW_ASSIGN_OR_RETURN(options.partitions, Partitions());
   RW_ASSIGN_OR_RETURN(const auto sink, bus_.MakeSink());
   classify::RetagLoop loop(options, [this](const classify::DocumentView& document, classify::Scratch& scratch, v1::Tags* tags) {
     model_->Classify(document, scratch, tags);
-  }, *sink, clock_, std::move(covered));
+  }, *sink, clock_, std::move(held.covered));
   RW_ASSIGN_OR_RETURN(const auto source, bus_.MakeSource({.topics = classify::RetagLoop::Topics(), .listener = &loop}));
   loop.SetSource(*source);
   const classify::RetagCounts before = progress().counts;
@@ -103,7 +106,7 @@ base::Status RetagWorker::RunOnce(const std::stop_token& stop) {
   auto next_look = steady_clock::now() + kLookEvery;
   base::Status status;
   while (status.ok() && !stop.stop_requested()) {
-    const auto done = loop.Step(kStepWait);
+    const auto done = loop.Step(kStepWait, stop);
     if (!done.ok()) {
       status = done.status();
       break;
@@ -112,9 +115,10 @@ base::Status RetagWorker::RunOnce(const std::stop_token& stop) {
     if (options_.rate_per_s > 0) Wait(milliseconds(static_cast<int64_t>(1000 * static_cast<double>(*done) / options_.rate_per_s)), stop);
     if (steady_clock::now() < next_look) continue;
     next_look = steady_clock::now() + kLookEvery;
-    const auto held = covered_();
-    if (held.status().code() == base::Code::kFailedPrecondition) status = held.status();
-    else if (held.ok() && *done == 0 && stall.Seen(*held, loop.next())) status = base::Unavailable("the store lacks records that were handed on");
+    const auto now = held_();
+    if (now.status().code() == base::Code::kFailedPrecondition) status = now.status();
+    else if (now.ok() && store::FingerprintOf(now->queries) != asked) status = base::Unavailable("the saved queries have changed");
+    else if (now.ok() && *done == 0 && stall.Seen(now->covered, loop.next())) status = base::Unavailable("the store lacks records that were handed on");
   }
   (void)source->Close();
   (void)sink->Close(kCloseTime);
@@ -125,7 +129,7 @@ void RetagWorker::Run(const std::stop_token& stop) {
   (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
   while (!stop.stop_requested()) {
     const base::Status status = RunOnce(stop);
-    if (status.ok()) continue;
+    if (status.ok() || stop.stop_requested()) continue;
     if (status.code() == base::Code::kFailedPrecondition) {
       log_.Info("retag_ended", {{"generation", options_.generation}, {"why", status.message()}});
       return;

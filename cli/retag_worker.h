@@ -1,5 +1,6 @@
 // Keeps a RetagLoop going in a thread of low priority: begins where the store says the generation is complete up to, and
-// begins there again after a failure, or when the store does not get on with what it was sent. Start and Stop by one
+// begins there again after a failure, when the store does not get on with what it was sent, or when its saved queries have
+// changed. Start and Stop by one
 // thread, progress by any. What the constructor takes outlives it.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,21 +19,25 @@
 #include "classify/model/model.h"
 #include "classify/retag_loop.h"
 #include "cli/bus.h"
+#include "store/saved_query/saved_queries.h"
 
 namespace racewatch::cli {
 
 class RetagWorker {
  public:
   using Offsets = std::map<base::TopicPartition, int64_t>;
-  // Up to where the generation holds each tagged partition. FAILED_PRECONDITION: it is not being built any more, which
-  // ends the work.
-  using ReadCovered = std::function<base::Result<Offsets>()>;
+  struct Held {
+    Offsets covered;                         // up to where the generation holds each tagged partition
+    std::vector<store::SavedQuery> queries;  // of the store, which it cannot ask of texts that it does not have
+  };
+  // FAILED_PRECONDITION: the generation is not being built any more, which ends the work.
+  using ReadHeld = std::function<base::Result<Held>()>;
   struct Options {
     uint32_t generation = 0;
     double rate_per_s = 0;  // 0: as fast as the model tags
   };
 
-  RetagWorker(Options options, Bus& bus, std::shared_ptr<const classify::Model> model, ReadCovered covered, base::Clock& clock, base::Log& log);
+  RetagWorker(Options options, Bus& bus, std::shared_ptr<const classify::Model> model, ReadHeld held, base::Clock& clock, base::Log& log);
   ~RetagWorker();
 
   void Start();
@@ -56,7 +62,7 @@ class RetagWorker {
   const Options options_;
   Bus& bus_;
   const std::shared_ptr<const classify::Model> model_;
-  const ReadCovered covered_;
+  const ReadHeld held_;
   base::Clock& clock_;
   base::Log& log_;
   std::condition_variable_any waiting_;

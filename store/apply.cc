@@ -105,6 +105,18 @@ void TakeOver(const Sighting& sighting, base::UnixMs now_ms, Decision* decision)
 
 }  // namespace
 
+base::Result<Contribution> ContributionOf(const v1::TaggedArticle& message) {
+  const v1::Article& article = message.article();
+  Contribution what;
+  RW_ASSIGN_OR_RETURN(what.labels, LabelsFromTags(message.tags()));
+  what.event = EventOf(article, ToMs(article.fetched_at()));
+  what.language = LanguageOf(message);
+  what.group = GroupOf(article);
+  what.family = Hash(FamilyOf(article));
+  what.live = article.lane() != v1::LANE_BACKFILL;
+  return what;
+}
+
 base::Result<Sighting> ReadSighting(const base::Record& record, v1::TaggedArticle* message) {
   if (!message->ParseFromString(record.value)) return base::DataLoss("undecodable: no racewatch.v1.TaggedArticle");
   const v1::Article& article = message->article();
@@ -115,15 +127,10 @@ base::Result<Sighting> ReadSighting(const base::Record& record, v1::TaggedArticl
   if (!message->has_tags()) return base::InvalidArgument("invalid_tags: none");
   Sighting out;
   out.id = *id;
-  auto labels = LabelsFromTags(message->tags());
-  if (!labels.ok()) return base::InvalidArgument("invalid_tags: " + labels.status().message());
+  auto what = ContributionOf(*message);
+  if (!what.ok()) return base::InvalidArgument("invalid_tags: " + what.status().message());
+  out.what = std::move(what).value();
   out.fetched_at_ms = ToMs(article.fetched_at());
-  out.what.labels = *labels;
-  out.what.event = EventOf(article, out.fetched_at_ms);
-  out.what.language = LanguageOf(*message);
-  out.what.group = GroupOf(article);
-  out.what.family = Hash(FamilyOf(article));
-  out.what.live = article.lane() != v1::LANE_BACKFILL;
   out.rank = {static_cast<uint8_t>(std::clamp<int>(article.body_quality(), 0, 255)), ToMs(article.revision_at()),
               ContentHash(article.content_hash()), TieOf(out.what)};
   out.redacted = article.redacted();
@@ -224,6 +231,7 @@ base::Result<std::string> EncodeDetailWithTags(std::string_view detail, const v1
   if (!out.ParseFromArray(detail.data(), static_cast<int>(detail.size()))) return base::DataLoss("article detail: damaged");
   *out.mutable_tags() = message.tags();
   *out.mutable_tagged_at() = message.tagged_at();
+  *out.mutable_query_fingerprints() = message.query_fingerprints();
   DropEvidenceBeyond(out.article().title().size() + 1 + out.article().text().size(), out.mutable_tags());
   return EncodeDetail(&out, redacted || out.article().redacted());
 }

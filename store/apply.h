@@ -33,6 +33,9 @@ struct Sighting {
 // DATA_LOSS `undecodable: …`, INVALID_ARGUMENT `invalid_article: …`, `key_mismatch: …` or `invalid_tags: …`.
 base::Result<Sighting> ReadSighting(const base::Record& record, v1::TaggedArticle* message);
 
+// What its labels and its source count as, without saved queries. INVALID_ARGUMENT: a label that the taxonomy does not have.
+base::Result<Contribution> ContributionOf(const v1::TaggedArticle& message);
+
 // The part of such a status that serves as `dlq.reason`.
 std::string DeadLetterReason(const base::Status& status);
 
@@ -70,7 +73,7 @@ std::string_view DropReason(Outcome outcome);
 // evidence that lies in them; nothing but labels and addresses when redacted.
 std::string EncodeDetail(v1::TaggedArticle* message, bool redacted);
 
-// The kept message `detail` with the labels of `message`, which has no text of its own.
+// The kept message `detail` with the labels of `message` and the saved queries it meets; `message` has no text of its own.
 base::Result<std::string> EncodeDetailWithTags(std::string_view detail, const v1::TaggedArticle& message, bool redacted);
 
 }  // namespace racewatch::store

@@ -17,7 +17,7 @@ constexpr size_t kBlockBytes = 1u << 20;        // of rows, before compression
 constexpr size_t kBlockBytesMax = 64u << 20;    // refused when a file claims more
 constexpr size_t kBlockHeadBytes = 12;          // size, checksum
 constexpr char kRestoringKey[] = "restoring";
-constexpr auto kLastTable = static_cast<uint8_t>(Table::kGeneration);
+constexpr auto kLastTable = static_cast<uint8_t>(Table::kStoryLead);
 
 std::string Block(const std::string& rows) {
   std::string packed(ZSTD_compressBound(rows.size()), '\0');

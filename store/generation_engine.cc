@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "store/failed_view.h"
+#include "store/progress.h"
 
 namespace racewatch::store {
 namespace {
@@ -119,7 +120,7 @@ std::unique_ptr<View> GenerationEngine::Snapshot() const {
   return std::make_unique<GenerationView>(std::move(snapshot), generations->active);
 }
 
-base::Result<std::unique_ptr<View>> SnapshotOfModel(const Engine& engine, const std::string& model_version) {
+base::Result<std::unique_ptr<GenerationView>> SnapshotOfModel(const Engine& engine, const std::string& model_version) {
   auto snapshot = engine.whole().Snapshot();
   RW_ASSIGN_OR_RETURN(const Generations generations, ReadGenerations(*snapshot));
   const Generation* found = nullptr;
@@ -131,7 +132,17 @@ base::Result<std::unique_ptr<View>> SnapshotOfModel(const Engine& engine, const 
   }
   if (found == nullptr)
     return base::NotFound("model_version '" + model_version.substr(0, 80) + "': no series of it; there are " + (known.empty() ? "none beside the active ones" : known));
-  return std::unique_ptr<View>(std::make_unique<GenerationView>(std::move(snapshot), found->number));
+  return std::make_unique<GenerationView>(std::move(snapshot), found->number);
+}
+
+base::Result<uint32_t> FirstDayWithStories(const View& view, std::optional<uint32_t> generation) {
+  if (!generation) {
+    RW_ASSIGN_OR_RETURN(const Generations generations, ReadGenerations(view));
+    generation = generations.active;
+  }
+  if (*generation == 0) return uint32_t{0};
+  RW_ASSIGN_OR_RETURN(const auto stored, view.Get(Table::kMeta, kLeadsKey));
+  return DecodeFrozen(stored);
 }
 
 }  // namespace racewatch::store

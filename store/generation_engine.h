@@ -1,6 +1,6 @@
 // One generation as if it were the only one. Articles, details, times, stories and counts exist once per generation: those
 // of generation 0 in their own tables, those of the others in Table::kGeneration. Everything else is shared: addresses,
-// feed, story members, alerts, positions, and the counts of first taggings, which a re-tag does not touch. Code that works
+// feed, story members and leads, alerts, positions, and the counts of first taggings, which a re-tag does not touch. Code that works
 // on an Engine or a View works on either without knowing which.
 //
 // GenerationEngine is the active one. A snapshot of it shows all old or all new, never a mixture: which generation is
@@ -41,6 +41,7 @@ class GenerationView final : public View {
   // Of windows, without those of first taggings for generations above 0.
   base::Status Scan(Table table, std::string_view begin, std::string_view end, bool reverse,
                     const Visit& visit) const override;
+  uint32_t generation() const { return generation_; }
 
  private:
   const std::unique_ptr<View> owned_;
@@ -88,6 +89,10 @@ class GenerationEngine final : public Engine {
 };
 
 // A snapshot of the newest generation of this model, whatever is active; NOT_FOUND names those that there are.
-base::Result<std::unique_ptr<View>> SnapshotOfModel(const Engine& engine, const std::string& model_version);
+base::Result<std::unique_ptr<GenerationView>> SnapshotOfModel(const Engine& engine, const std::string& model_version);
+
+// The first day whose stories are all counted in a generation; 0: every day. Of earlier ones, which an older build froze, only
+// the first tagging (generation 0) knows stories. nullopt: the active generation.
+base::Result<uint32_t> FirstDayWithStories(const View& view, std::optional<uint32_t> generation = std::nullopt);
 
 }  // namespace racewatch::store

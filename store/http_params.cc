@@ -109,7 +109,7 @@ std::string KeyCsv(const v1::SeriesKey& key) {
 }
 
 std::string PointCsv(const v1::TrendPoint& p) {
-  return std::to_string(p.articles()) + "," + std::to_string(p.stories()) + "," + std::to_string(p.publishers()) + "," +
+  return std::to_string(p.articles()) + "," + (p.has_stories() ? std::to_string(p.stories()) : "") + "," + std::to_string(p.publishers()) + "," +
          Number(p.share()) + "," + Number(p.share_low()) + "," + Number(p.share_high()) + "," + Number(p.coverage());
 }
 

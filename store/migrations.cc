@@ -73,8 +73,17 @@ base::Status From2To3(Engine&) { return {}; }
 // Without a second generation all rows stay where they are; an older build would overlook one.
 base::Status From3To4(Engine&) { return {}; }
 
+// Which articles led the stories of days that are frozen already is not known any more.
+base::Status From4To5(Engine& engine) {
+  RW_ASSIGN_OR_RETURN(const auto frozen, engine.Get(Table::kMeta, kFrozenKey));
+  if (!frozen) return {};
+  Batch batch;
+  batch.Put(Table::kMeta, std::string(kLeadsKey), *frozen);
+  return engine.Commit(batch);
+}
+
 // The step that leads from version i + 1 to i + 2.
-constexpr std::array<base::Status (*)(Engine&), kSchemaVersion - 1> kSteps = {From1To2, From2To3, From3To4};
+constexpr std::array<base::Status (*)(Engine&), kSchemaVersion - 1> kSteps = {From1To2, From2To3, From3To4, From4To5};
 
 base::Status SetVersion(Engine& engine, uint64_t version) {
   Batch batch;

@@ -32,4 +32,8 @@ inline constexpr std::string_view kFrozenKey = "frozen";
 std::string EncodeFrozen(uint32_t first_open_day);
 base::Result<uint32_t> DecodeFrozen(const std::optional<std::string>& stored);
 
+// The first day whose stories a re-tag can count: those that were frozen by a build before kSchemaVersion 5 have lost their
+// leads. Encoded as the frozen day.
+inline constexpr std::string_view kLeadsKey = "leads_kept_from";
+
 }  // namespace racewatch::store

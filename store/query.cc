@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "racewatch/v1/store_service.pb.h"
 #include "store/generation_engine.h"
@@ -54,9 +56,10 @@ struct WantedSeries : SeriesSlice {
   }
 };
 
-base::Result<std::vector<WantedSeries>> SeriesWanted(const View& view, const google::protobuf::RepeatedPtrField<v1::SeriesKey>& keys) {
+base::Result<std::vector<WantedSeries>> SeriesWanted(const View& view, std::optional<uint32_t> generation,
+                                                     const google::protobuf::RepeatedPtrField<v1::SeriesKey>& keys) {
   std::vector<WantedSeries> out;
-  RW_ASSIGN_OR_RETURN(const std::vector<SavedQuery> queries, ReadQueries(view));
+  RW_ASSIGN_OR_RETURN(const std::vector<SavedQuery> queries, ReadQueries(view, generation));
   for (int i = 0; i < keys.size(); ++i) {
     const std::string at = "series[" + std::to_string(i) + "]: ";
     const auto parsed = ParseSeriesKey(keys[i]);
@@ -75,11 +78,17 @@ base::Result<std::vector<WantedSeries>> SeriesWanted(const View& view, const goo
   return out;
 }
 
-void FillPoint(const Point& point, WindowKind kind, v1::TrendPoint* out) {
+// `first_day`: as FirstDayWithStories says.
+bool KnowsStories(WindowKind kind, uint32_t window, uint32_t first_day) {
+  if (kind == WindowKind::kAll) return first_day == 0;
+  return (kind == WindowKind::kDay ? window : window / 24) >= first_day;
+}
+
+void FillPoint(const Point& point, WindowKind kind, uint32_t first_day, v1::TrendPoint* out) {
   if (kind != WindowKind::kAll)
     SetSeconds(out->mutable_start(), int64_t{point.window} * (kind == WindowKind::kDay ? 86400 : 3600));
   out->set_articles(point.articles);
-  out->set_stories(point.stories);
+  if (KnowsStories(kind, point.window, first_day)) out->set_stories(point.stories);
   out->set_publishers(point.publishers);
   out->set_share(point.share.value);
   out->set_share_low(point.share.low);
@@ -89,18 +98,20 @@ void FillPoint(const Point& point, WindowKind kind, v1::TrendPoint* out) {
 
 // All windows of a span as one number each. Publishers are those of the windows together, counted once.
 base::Result<v1::TrendPoint> SumSpan(const View& view, SeriesSlice which, base::UnixMs from, base::UnixMs to, base::UnixMs now) {
+  RW_ASSIGN_OR_RETURN(const uint32_t first_day, FirstDayWithStories(view));
   if (to <= from || from < 0) return base::InvalidArgument("from, to: not a span");
   const auto first = static_cast<uint32_t>(from / kMsPerHour), last = static_cast<uint32_t>((to + kMsPerHour - 1) / kMsPerHour);
   RW_ASSIGN_OR_RETURN(const auto points, ReadPoints(view, WindowKind::kHour, which.slice, {which.series, IsQuerySeries(which.series) ? kAnySeries : kRelevantSeries}, first, last, now));
-  uint64_t whole = 0;
+  uint64_t whole = 0, stories = 0;
   v1::TrendPoint out;
   double coverage = 0;
   for (size_t i = 0; i < points[0].size(); ++i) {
     out.set_articles(out.articles() + points[0][i].articles);
-    out.set_stories(out.stories() + points[0][i].stories);
+    stories += points[0][i].stories;
     whole += points[1][i].articles;
     coverage += points[0][i].coverage;
   }
+  if (KnowsStories(WindowKind::kHour, first, first_day)) out.set_stories(stories);
   std::map<uint64_t, bool> families;
   base::Status damage;
   RW_RETURN_IF_ERROR(view.Scan(Table::kFamily, FamilyRowPrefix(WindowKind::kHour, first), FamilyRowPrefix(WindowKind::kHour, last),
@@ -150,12 +161,16 @@ bool Changes::closed() const {
 base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrendsResponse* response) const {
   RW_ASSIGN_OR_RETURN(const WindowKind kind, KindOf(request.window()));
   std::unique_ptr<View> view;
+  std::optional<uint32_t> generation;  // nullopt: the active one
   if (request.model_version().empty()) {
     view = engine_.Snapshot();
   } else {
-    RW_ASSIGN_OR_RETURN(view, SnapshotOfModel(engine_, request.model_version()));
+    RW_ASSIGN_OR_RETURN(std::unique_ptr<GenerationView> of_model, SnapshotOfModel(engine_, request.model_version()));
+    generation = of_model->generation();
+    view = std::move(of_model);
   }
-  RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(*view, request.series()));
+  RW_ASSIGN_OR_RETURN(const uint32_t first_day, FirstDayWithStories(*view, generation));
+  RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(*view, generation, request.series()));
   const base::UnixMs now = clock_.NowMs();
   Span span{0, 1};
   if (kind != WindowKind::kAll) {
@@ -178,7 +193,7 @@ base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrends
     if (wanted[i].since_ms > 0) SetSeconds(series->mutable_counted_since(), wanted[i].since_ms / 1000);
     for (const Point& point : points[i])
       if (request.include_zeros() || point.articles > 0 || point.stories > 0 || kind == WindowKind::kAll)
-        FillPoint(point, kind, series->add_points());
+        FillPoint(point, kind, first_day, series->add_points());
   }
   RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(*view));
   response->set_model_version(request.model_version().empty() ? progress.model_version : request.model_version());
@@ -190,7 +205,7 @@ base::Status Query::CompareTrends(const v1::CompareTrendsRequest& request, v1::C
   if (!request.has_a_from() || !request.has_a_to() || !request.has_b_from() || !request.has_b_to())
     return base::InvalidArgument("a_from, a_to, b_from, b_to: all four are needed");
   const auto view = engine_.Snapshot();
-  RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(*view, request.series()));
+  RW_ASSIGN_OR_RETURN(const auto wanted, SeriesWanted(*view, std::nullopt, request.series()));
   constexpr int64_t kSpanSecondsMax = 366 * 86400;
   if (request.a_to().seconds() - request.a_from().seconds() > kSpanSecondsMax ||
       request.b_to().seconds() - request.b_from().seconds() > kSpanSecondsMax)

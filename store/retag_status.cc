@@ -17,13 +17,13 @@ using Json = nlohmann::ordered_json;
 std::string CoveredPrefix(uint32_t generation) { return "covered/" + std::to_string(generation) + "/"; }
 
 // Changes the list, unless somebody else has changed it meanwhile.
-base::Status Change(Engine& whole, const std::function<base::Status(Generations*)>& change) {
+base::Status Change(Engine& whole, const std::function<base::Status(Generations*, Batch*)>& change) {
   RW_ASSIGN_OR_RETURN(const auto stored, whole.Get(Table::kMeta, kGenerationsKey));
   RW_ASSIGN_OR_RETURN(Generations generations, Generations::Decode(stored));
-  RW_RETURN_IF_ERROR(change(&generations));
+  Batch batch;
+  RW_RETURN_IF_ERROR(change(&generations, &batch));
   std::string encoded = generations.Encode();
   if (stored == encoded) return {};
-  Batch batch;
   batch.Replace(Table::kMeta, std::string(kGenerationsKey), stored, std::move(encoded));
   return whole.Commit(batch);
 }
@@ -90,19 +90,20 @@ base::Result<RetagStatus> ReadRetag(const View& whole) {
   RW_ASSIGN_OR_RETURN(out.generations, ReadGenerations(whole));
   RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(whole));
   out.model_version = progress.model_version;
+  if (const Generation* building = out.generations.Building()) {
+    RW_ASSIGN_OR_RETURN(out.covered, ReadCovered(whole, building->number));
+    RW_ASSIGN_OR_RETURN(out.queries, ReadQueries(whole, building->number));
+  }
   RW_ASSIGN_OR_RETURN(const auto cluster_id, whole.Get(Table::kMeta, "cluster"));
   if (!cluster_id) return out;
   RW_ASSIGN_OR_RETURN(out.counted, ReadCounted(whole, *cluster_id));
-  if (const Generation* building = out.generations.Building()) {
-    RW_ASSIGN_OR_RETURN(out.covered, ReadCovered(whole, building->number));
-  }
   return out;
 }
 
 base::Result<uint32_t> BeginRetag(Engine& whole, const std::string& model_version, base::UnixMs now) {
   if (model_version.empty() || model_version.size() > 200) return base::InvalidArgument("retag: model_version: 1 to 200 bytes are needed");
   uint32_t number = 0;
-  RW_RETURN_IF_ERROR(Change(whole, [&](Generations* generations) -> base::Status {
+  RW_RETURN_IF_ERROR(Change(whole, [&](Generations* generations, Batch* batch) -> base::Status {
     if (const Generation* building = Building(generations)) {
       number = building->number;
       if (building->model_version == model_version) return {};
@@ -114,7 +115,7 @@ base::Result<uint32_t> BeginRetag(Engine& whole, const std::string& model_versio
       return base::FailedPrecondition("retag: the active series are those of model " + model_version + " already");
     number = ++generations->last;
     generations->all.push_back({number, Generation::State::kBuilding, model_version, now, 0});
-    return {};
+    return AskInGeneration(whole, number, batch);
   }));
   return number;
 }
@@ -125,7 +126,7 @@ base::Status RequestSwitch(Engine& whole) {
   if (status.lag() > kSwitchLagMax)
     return base::FailedPrecondition("retag: " + std::to_string(status.lag()) + " records are not re-tagged yet, at most " +
                                     std::to_string(kSwitchLagMax) + " may be missing for a switch");
-  return Change(whole, [](Generations* generations) -> base::Status {
+  return Change(whole, [](Generations* generations, Batch*) -> base::Status {
     Generation* building = Building(generations);
     if (building == nullptr) return base::FailedPrecondition("retag: no generation is being built");
     building->state = Generation::State::kSwitching;
@@ -134,7 +135,7 @@ base::Status RequestSwitch(Engine& whole) {
 }
 
 base::Status CancelRetag(Engine& whole) {
-  return Change(whole, [](Generations* generations) -> base::Status {
+  return Change(whole, [](Generations* generations, Batch*) -> base::Status {
     Generation* building = Building(generations);
     if (building == nullptr) return base::FailedPrecondition("retag: no generation is being built");
     building->state = Generation::State::kAbandoned;
@@ -152,7 +153,8 @@ std::string ToJson(const RetagStatus& status) {
                                   {"switched_ms", one.switched_ms}});
   if (const Generation* building = status.generations.Building()) {
     Json& part = out["building"] = {{"generation", building->number}, {"model_version", building->model_version}, {"lag", status.lag()},
-                                    {"partitions", Json::array()}};
+                                    {"queries", Json::array()}, {"partitions", Json::array()}};
+    for (const SavedQuery& query : status.queries) part["queries"].push_back({{"name", query.name}, {"expression", query.expression}});
     Offsets all = status.counted;
     all.insert(status.covered.begin(), status.covered.end());
     for (const auto& [where, next] : all)

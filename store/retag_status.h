@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/bus/record.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "store/engine.h"
 #include "store/generations.h"
+#include "store/saved_query/saved_queries.h"
 
 namespace racewatch::store {
 
@@ -25,6 +27,7 @@ struct RetagStatus {
   std::string model_version;  // of what was tagged last
   Offsets counted;  // next offset to count, of each tagged partition
   Offsets covered;  // next offset to hand on to the generation being built
+  std::vector<SavedQuery> queries;  // in force, which the texts are asked
   // Records counted that it does not hold yet.
   uint64_t lag() const;
 };
@@ -42,7 +45,8 @@ base::Result<uint32_t> BeginRetag(Engine& whole, const std::string& model_versio
 base::Status RequestSwitch(Engine& whole);
 base::Status CancelRetag(Engine& whole);
 
-// One line: {"active","model_version","generations":[…],"building":{"generation","model_version","lag","partitions":[…]}}.
+// One line: {"active","model_version","generations":[…],"building":{"generation","model_version","lag","queries":[…],
+// "partitions":[…]}}.
 std::string ToJson(const RetagStatus& status);
 
 }  // namespace racewatch::store

@@ -1,13 +1,16 @@
 #include "store/retention.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "racewatch/v1/tagged_article.pb.h"
 #include "store/article_row.h"
 #include "store/codec.h"
+#include "store/generation_engine.h"
 #include "store/progress.h"
 #include "store/story_step.h"
 
@@ -20,11 +23,28 @@ std::string HourBound(uint32_t day) {
   return key;
 }
 
-// The member leaves; a story without members leaves with it.
+// In a generation that is being built, a story that leaves counts by the article that led it, from when that article is there.
+base::Status LeaveMirror(const Engine& engine, uint32_t building, const std::string& id, const StoryRow& story, Batch* batch) {
+  if (building == 0) return {};
+  RW_ASSIGN_OR_RETURN(const auto stored, GenerationView(engine.whole(), building).Get(Table::kStory, id));
+  if (!stored) return {};
+  RW_ASSIGN_OR_RETURN(const StoryRow mirrored, StoryRow::Decode(*stored));
+  if (mirrored.lead != story.lead) batch->Count({mirrored.counted, Measure::kStories, -1, false, building});
+  Place place = PlaceOf(building, Table::kStory, id);
+  batch->Delete(place.table, std::move(place.key));
+  return {};
+}
+
+// The member leaves; a story without members leaves with it. What its earliest copy was is kept: a re-tag reads that article in
+// the archive and counts the story by its new labels.
 base::Status DeleteMember(const Engine& engine, const std::string& id, const ArticleRow& row,
-                          const std::set<std::string>& leaving, Batch* batch) {
+                          const std::set<std::string>& leaving, std::map<std::string, StoryRow>* gone, Batch* batch) {
   if (row.story.empty()) return {};
   batch->Delete(Table::kStoryMember, row.story + id);
+  RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kStory, row.story));
+  if (!stored) return {};
+  RW_ASSIGN_OR_RETURN(const StoryRow story, StoryRow::Decode(*stored));
+  if (IdBytes(story.lead) == id) batch->Put(Table::kStoryLead, id, row.story);
   bool others = false;
   RW_RETURN_IF_ERROR(engine.Scan(Table::kStoryMember, row.story, "", false, [&](std::string_view key, std::string_view) {
     if (!key.starts_with(row.story)) return false;
@@ -32,11 +52,9 @@ base::Status DeleteMember(const Engine& engine, const std::string& id, const Art
     return !others;
   }));
   if (others) return {};
-  RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kStory, row.story));
-  if (!stored) return {};
-  RW_ASSIGN_OR_RETURN(const StoryRow story, StoryRow::Decode(*stored));
   batch->Delete(Table::kStory, row.story);
   batch->Delete(Table::kStoryTime, StoryTimeKey(story.counted.event.ms, row.story));
+  gone->emplace(row.story, story);
   return {};
 }
 
@@ -48,13 +66,14 @@ base::Status DeleteUrls(const std::string& detail, Batch* batch) {
   return {};
 }
 
-base::Result<size_t> DeleteArticles(const Engine& engine, uint32_t first_open_day, size_t articles_max, Batch* batch) {
+base::Result<size_t> DeleteArticles(const Engine& engine, uint32_t first_open_day, size_t articles_max, uint32_t building, Batch* batch) {
   std::vector<std::string> keys;
   RW_RETURN_IF_ERROR(engine.Scan(Table::kTime, "", HourBound(first_open_day), false, [&](std::string_view key, std::string_view) {
     keys.emplace_back(key);
     return keys.size() < articles_max;
   }));
   std::set<std::string> leaving;
+  std::map<std::string, StoryRow> gone;
   for (const auto& key : keys) leaving.insert(key.substr(sizeof(uint32_t)));
   for (const auto& key : keys) {
     const std::string id = key.substr(sizeof(uint32_t));
@@ -62,7 +81,7 @@ base::Result<size_t> DeleteArticles(const Engine& engine, uint32_t first_open_da
     RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kArticle, id));
     if (!stored) continue;
     RW_ASSIGN_OR_RETURN(const ArticleRow row, ArticleRow::Decode(*stored));
-    RW_RETURN_IF_ERROR(DeleteMember(engine, id, row, leaving, batch));
+    RW_RETURN_IF_ERROR(DeleteMember(engine, id, row, leaving, &gone, batch));
     RW_ASSIGN_OR_RETURN(const auto detail, engine.Get(Table::kDetail, id));
     if (detail) RW_RETURN_IF_ERROR(DeleteUrls(*detail, batch));
     batch->Delete(Table::kDetail, id);
@@ -70,6 +89,7 @@ base::Result<size_t> DeleteArticles(const Engine& engine, uint32_t first_open_da
     batch->Expect(Table::kArticle, id, stored);
     batch->Delete(Table::kArticle, id);
   }
+  for (const auto& [id, story] : gone) RW_RETURN_IF_ERROR(LeaveMirror(engine, building, id, story, batch));
   return keys.size();
 }
 
@@ -113,7 +133,7 @@ base::Status DeleteRanges(const Engine& engine, const RetentionOptions& options,
 }  // namespace
 
 base::Result<bool> RunRetention(Engine& engine, const RetentionOptions& options, const Claim& leader,
-                                size_t articles_max) {
+                                size_t articles_max, uint32_t building) {
   RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(engine));
   RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kMeta, kFrozenKey));
   RW_ASSIGN_OR_RETURN(const uint32_t first_open_day, DecodeFrozen(stored));
@@ -130,7 +150,7 @@ base::Result<bool> RunRetention(Engine& engine, const RetentionOptions& options,
     return true;
   }
   // While their story work waits, articles stay: the step needs their rows.
-  RW_ASSIGN_OR_RETURN(const size_t deleted, DeleteArticles(engine, first_open_day, articles_max, &batch));
+  RW_ASSIGN_OR_RETURN(const size_t deleted, DeleteArticles(engine, first_open_day, articles_max, building, &batch));
   if (deleted == 0) return false;
   RW_RETURN_IF_ERROR(engine.Commit(batch));
   return true;

@@ -17,8 +17,8 @@ struct RetentionOptions {
 };
 
 // Does the next piece of what is due, at most `articles_max` articles, in one transaction under `leader`; false
-// when nothing is due. Appliers must Reload after it moved the frozen day, or their next commit fails with ABORTED.
+// when nothing is due. `building`: the generation that a re-tag builds beside; 0: none. Appliers must Reload after it moved the frozen day, or their next commit fails with ABORTED.
 base::Result<bool> RunRetention(Engine& engine, const RetentionOptions& options, const Claim& leader,
-                                size_t articles_max);
+                                size_t articles_max, uint32_t building = 0);
 
 }  // namespace racewatch::store

@@ -42,6 +42,17 @@ struct ShadowBatch::Item {
   std::string id;
 };
 
+// The re-tagger has asked the whole text, under the new labels. A query that came while this is built counts what came after it.
+std::vector<QuerySlot> ShadowBatch::QueriesOf(const Item& item) const {
+  const auto& met = item.message->query_fingerprints();
+  std::vector<QuerySlot> slots;
+  for (const SavedQuery& query : queries_)
+    if ((query.since_ms == 0 || item.sighting.fetched_at_ms > query.since_ms) &&
+        std::find(met.begin(), met.end(), query.fingerprint) != met.end())
+      slots.push_back(query.slot);
+  return slots;
+}
+
 void ShadowBatch::Put(Table table, std::string_view key, std::string value, Batch* batch) {
   Place place = PlaceOf(generation_.number, table, key);
   batch->Put(place.table, std::move(place.key), std::move(value));
@@ -63,6 +74,17 @@ base::Status ShadowBatch::ReadKnown(const std::vector<Item>& items) {
     RW_ASSIGN_OR_RETURN(known.active, Row(active[i]));
     known.detail = details[i];
   }
+  return ReadLeads();
+}
+
+// Of articles that the active generation has removed.
+base::Status ShadowBatch::ReadLeads() {
+  std::vector<std::string_view> gone;
+  for (const auto& [id, known] : known_)
+    if (!known.active) gone.push_back(id);
+  std::sort(gone.begin(), gone.end());
+  RW_ASSIGN_OR_RETURN(const auto led, engine_.MultiGet(Table::kStoryLead, gone));
+  for (size_t i = 0; i < gone.size(); ++i) known_.at(std::string(gone[i])).led = led[i];
   return {};
 }
 
@@ -89,8 +111,7 @@ base::Status ShadowBatch::WriteDetail(Item* item, Known* known, Outcome outcome,
 
 base::Status ShadowBatch::ApplyOne(Item* item, Batch* batch) {
   Known& known = known_.at(item->id);
-  // Saved queries were asked of the whole text, which is no longer at hand.
-  if (known.active) item->sighting.what.queries = known.active->counted.queries;
+  item->sighting.what.queries = QueriesOf(*item);
   // Frozen days are those of the active generation: this one takes them all in, and loses their ids once it is active.
   Decision decision = Decide(item->sighting, known.row, {0, late_days_max_}, now_ms_);
   if (decision.outcome == Outcome::kStored || decision.outcome == Outcome::kRevised) ++counted_;
@@ -108,18 +129,28 @@ base::Status ShadowBatch::ApplyOne(Item* item, Batch* batch) {
 
 base::Status ShadowBatch::MirrorStories(Batch* batch) {
   std::set<std::string> ids;
-  for (const auto& [id, known] : known_)
-    if (known.row && !known.row->story.empty()) ids.insert(known.row->story);
+  for (const auto& [id, known] : known_) {
+    if (!known.row) continue;
+    if (!known.row->story.empty()) ids.insert(known.row->story);
+    if (known.led) ids.insert(*known.led);
+  }
+  std::map<std::string, std::string> leads;  // of the stories that the active generation has
   const std::vector<std::string_view> keys(ids.begin(), ids.end());
   RW_ASSIGN_OR_RETURN(const auto active, engine_.MultiGet(Table::kStory, keys));
   RW_ASSIGN_OR_RETURN(const auto mirrored, view_.MultiGet(Table::kStory, keys));
   for (size_t i = 0; i < keys.size(); ++i) {
     RW_ASSIGN_OR_RETURN(const auto story, Story(active[i]));
     if (!story) continue;
-    const auto lead = known_.find(IdBytes(story->lead));
+    const auto lead = known_.find(leads[std::string(keys[i])] = IdBytes(story->lead));
     if (lead == known_.end() || !lead->second.row) continue;  // as it was; the lead comes with its own record
     RW_ASSIGN_OR_RETURN(const auto before, Story(mirrored[i]));
     MirrorStory(generation_.number, std::string(keys[i]), *story, before, &lead->second.row->counted, batch);
+  }
+  for (const auto& [id, known] : known_) {
+    if (!known.row || !known.led) continue;
+    const auto lead = leads.find(*known.led);
+    if (lead != leads.end() && lead->second == id) continue;  // other copies are left, so it stands above
+    CountStory(generation_.number, known.before ? &known.before->counted : nullptr, known.row->counted, batch);
   }
   return {};
 }

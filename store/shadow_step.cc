@@ -28,6 +28,7 @@ struct ShadowStep::Piece {
   Offsets covered;
   size_t repeats = 0;
   size_t holes = 0;
+  size_t asked_otherwise = 0;
 };
 
 ShadowStep::ShadowStep(GenerationEngine& engine, RetagSource make_source, uint32_t late_days_max, base::Clock& clock,
@@ -93,6 +94,7 @@ base::Status ShadowStep::Poll(const Generation& generation, milliseconds wait) {
 
 base::Result<ShadowStep::Piece> ShadowStep::Choose(const Generation& generation) const {
   Piece piece;
+  const uint64_t asked = FingerprintOf(queries_);
   const Engine& whole = engine_.mutable_whole();
   RW_ASSIGN_OR_RETURN(const Offsets counted, ReadCounted(whole, cluster_id_));
   RW_ASSIGN_OR_RETURN(const Offsets stored, ReadCovered(whole, generation.number));
@@ -105,6 +107,8 @@ base::Result<ShadowStep::Piece> ShadowStep::Choose(const Generation& generation)
       const base::RetagOrigin& origin = queue[taken].origin;
       if (origin.to <= covered) {
         ++piece.repeats;
+      } else if (origin.queries != asked) {
+        ++piece.asked_otherwise;  // the re-tagger learns of it and begins anew
       } else if (origin.from > covered) {
         ++piece.holes;  // sent again by whoever resumes from what is covered
       } else {
@@ -123,7 +127,7 @@ base::Status ShadowStep::Apply(const Generation& generation, const Piece& piece,
   std::vector<const base::Record*> records;
   for (const Held* held : piece.records)
     if (!held->record.value.empty()) records.push_back(&held->record);
-  ShadowBatch shadow(engine_, generation, late_days_max_, clock_.NowMs());
+  ShadowBatch shadow(engine_, generation, queries_, late_days_max_, clock_.NowMs());
   Batch batch;
   RW_RETURN_IF_ERROR(shadow.Fill(records, &batch));
   for (const auto& [where, offset] : piece.covered) {
@@ -153,6 +157,7 @@ base::Status ShadowStep::Apply(const Generation& generation, const Piece& piece,
   metrics_.Duration(steady_clock::now() - begun);
   metrics_.Sent(static_cast<double>(shadow.counted()));
   for (const auto& [reason, n] : shadow.dropped()) metrics_.Dropped(reason, static_cast<double>(n));
+  if (piece.asked_otherwise > 0) metrics_.Dropped("other_queries", static_cast<double>(piece.asked_otherwise));
   if (piece.repeats > 0) metrics_.Dropped("duplicate", static_cast<double>(piece.repeats));
   if (piece.holes > 0) {
     metrics_.Dropped("out_of_order", static_cast<double>(piece.holes));
@@ -222,6 +227,7 @@ base::Result<ShadowStep::Done> ShadowStep::Run(const std::string& cluster_id, co
   }
   RW_RETURN_IF_ERROR(Poll(generation, wait));
   if (held_count_ > 0) {
+    RW_ASSIGN_OR_RETURN(queries_, ReadQueries(engine_.whole(), generation.number));
     RW_ASSIGN_OR_RETURN(const Piece piece, Choose(generation));
     done.worked = std::any_of(piece.taken.begin(), piece.taken.end(), [](const auto& entry) { return entry.second > 0; });
     if (done.worked) RW_RETURN_IF_ERROR(Apply(generation, piece, leader));

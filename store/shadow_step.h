@@ -3,8 +3,9 @@
 //
 // A record is applied when its article has been counted in the active generation (the position of its tagged partition says
 // so), each once and in order (base/bus/retag_origin.h), in one transaction with its positions: kill -9 anywhere and resume.
+// A record whose text was asked other saved queries than are in force now is left out and comes again from the re-tagger.
 // What the record does not carry, texts above all, is taken from the active generation; what that has removed with its
-// frozen days is counted without. Stories follow theirs: those of frozen days have none here.
+// frozen days is counted without. Stories follow theirs; those of frozen days count by the labels of the article that led them.
 //
 // Switch: the list of generations says kSwitching, all stores stop counting, and once everything counted is covered, one
 // transaction makes the generation active. After kSwitchTime without that, counting goes on and nothing has changed.
@@ -27,6 +28,7 @@
 #include "base/metrics.h"
 #include "base/status.h"
 #include "store/generation_engine.h"
+#include "store/saved_query/saved_queries.h"
 
 namespace racewatch::store {
 
@@ -71,6 +73,7 @@ class ShadowStep final : public base::AssignmentListener {
   std::string cluster_id_;
   std::unique_ptr<base::Source> source_;
   uint32_t opened_for_ = 0;  // generation
+  std::vector<SavedQuery> queries_;  // in force
   std::map<base::TopicPartition, Claim> claims_;
   base::Status unclaimed_;
   struct Held {

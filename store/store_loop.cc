@@ -414,7 +414,8 @@ base::Status StoreLoop::Impl::TakeReload() {
 }
 
 base::Result<bool> StoreLoop::Impl::RunRetention() {
-  RW_ASSIGN_OR_RETURN(bool removed, store::RunRetention(engine, retention, *leader, kRetentionArticlesMax));
+  const Generation* building = engine.generations().Building();
+  RW_ASSIGN_OR_RETURN(bool removed, store::RunRetention(engine, retention, *leader, kRetentionArticlesMax, building ? building->number : 0));
   stale = stale || removed;  // the frozen day may have moved
   if (removed || engine.generations().all.empty()) return removed;
   const auto cleaned = CleanGenerations(whole, engine.generations(), retention.hour_windows_days, *leader, kRetentionArticlesMax);

@@ -79,16 +79,19 @@ std::string StoryTimeKey(base::UnixMs event_ms, std::string_view story) {
   return key.append(story);
 }
 
+void CountStory(uint32_t generation, const Contribution* before, const Contribution& lead, Batch* batch) {
+  if (before != nullptr && AsStory(*before) == AsStory(lead)) return;
+  if (before != nullptr) batch->Count({AsStory(*before), Measure::kStories, -1, false, generation});
+  batch->Count({AsStory(lead), Measure::kStories, 1, false, generation});
+}
+
 void MirrorStory(uint32_t generation, const std::string& id, const StoryRow& active, const std::optional<StoryRow>& mirrored,
                  const Contribution* lead, Batch* batch) {
   if (lead == nullptr) return;
   StoryRow row = active;
   row.counted = AsStory(*lead);
   if (mirrored && mirrored->Encode() == row.Encode()) return;
-  if (!mirrored || mirrored->counted != row.counted) {
-    if (mirrored) batch->Count({mirrored->counted, Measure::kStories, -1, false, generation});
-    batch->Count({row.counted, Measure::kStories, 1, false, generation});
-  }
+  CountStory(generation, mirrored ? &mirrored->counted : nullptr, row.counted, batch);
   Place place = PlaceOf(generation, Table::kStory, id);
   batch->Put(place.table, std::move(place.key), row.Encode());
 }
@@ -277,6 +280,8 @@ base::Status StoryStep::Impl::WriteOne(const Piece& piece, Batch* batch) {
 
 void StoryStep::Impl::WriteStories(Batch* batch) {
   for (const auto& [id, story] : stories) {
+    // The former lead may have left with its frozen day, undated as it was.
+    if (story.found && story.before.lead != story.row.lead) batch->Delete(Table::kStoryLead, IdBytes(story.before.lead));
     const bool moved = !story.found || story.before.counted != story.row.counted;
     if (moved) {
       if (story.found) {

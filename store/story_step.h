@@ -37,6 +37,10 @@ struct MemberRow {
 void MirrorStory(uint32_t generation, const std::string& id, const StoryRow& active, const std::optional<StoryRow>& mirrored,
                  const Contribution* lead, Batch* batch);
 
+// Counts in `generation` a story that the active one has removed with its frozen day, by the labels of the article that led it.
+// `before`: those it counts by so far; nullptr: it does not count yet.
+void CountStory(uint32_t generation, const Contribution* before, const Contribution& lead, Batch* batch);
+
 // Key in Table::kStoryTime; ascending by the earliest copy's time, unknown first.
 std::string StoryTimeKey(base::UnixMs event_ms, std::string_view story);
 

@@ -9,6 +9,7 @@
 
 #include "racewatch/v1/store_service.pb.h"
 #include "store/alert/burst.h"
+#include "store/generation_engine.h"
 #include "store/saved_query/saved_queries.h"
 #include "store/trends.h"
 
@@ -78,15 +79,15 @@ base::Status AddTotals(const View& view, WindowKind kind, Families* families) {
   return {};
 }
 
-base::Status AddStories(const View& view, Families* families) {
+base::Status AddStories(const View& view, bool known, Families* families) {
   MetricFamily& out = families->Add("racewatch_theme_stories", "Stories by the theme of their earliest copy.", MetricType::Gauge);
   RW_ASSIGN_OR_RETURN(const WindowRow row, ReadRow(view, WindowKind::kAll, kAllSlice, 0));
-  for (size_t t = 0; t < kThemeCount; ++t)
+  for (size_t t = 0; known && t < kThemeCount; ++t)
     Families::Put(&out, {{"theme", std::string(base::kThemes[t])}}, row.Get(ThemeSeries(t), Measure::kStories));
   return {};
 }
 
-base::Status AddQueries(const View& view, base::UnixMs now, Families* families) {
+base::Status AddQueries(const View& view, bool stories_known, base::UnixMs now, Families* families) {
   RW_ASSIGN_OR_RETURN(const std::vector<SavedQuery> queries, ReadQueries(view));
   RW_ASSIGN_OR_RETURN(const WindowRow first, ReadRow(view, WindowKind::kFirst, kAllSlice, 0));
   RW_ASSIGN_OR_RETURN(const WindowRow all, ReadRow(view, WindowKind::kAll, kAllSlice, 0));
@@ -98,7 +99,7 @@ base::Status AddQueries(const View& view, base::UnixMs now, Families* families) 
     const SeriesId series = QuerySeries(query.slot);
     Families::Put(&total, {{"query", query.name}}, first.Get(series, Measure::kArticles));
     Families::Put(&articles, {{"query", query.name}}, all.Get(series, Measure::kArticles));
-    Families::Put(&stories, {{"query", query.name}}, all.Get(series, Measure::kStories));
+    if (stories_known) Families::Put(&stories, {{"query", query.name}}, all.Get(series, Measure::kStories));
   }
   for (const auto& [window, name] : {std::pair(Trailing::kHour, "1h"), {Trailing::kDay, "24h"}, {Trailing::kWeek, "7d"}}) {
     if (queries.empty()) break;
@@ -193,10 +194,13 @@ std::vector<MetricFamily> TrendCollectable::Collect() const {
   Families families;
   Families::Put(&families.Add("racewatch_clock_timestamp_seconds", "The store's clock, which may be a simulated one.", MetricType::Gauge), {},
                 static_cast<double>(now) / 1000);
+  const auto first_day = FirstDayWithStories(*view);
+  if (!first_day.ok()) return {};
+  const bool stories_known = *first_day == 0;  // of all time
   base::Status status = AddTotals(*view, WindowKind::kFirst, &families);
   if (status.ok()) status = AddTotals(*view, WindowKind::kAll, &families);
-  if (status.ok()) status = AddStories(*view, &families);
-  if (status.ok()) status = AddQueries(*view, now, &families);
+  if (status.ok()) status = AddStories(*view, stories_known, &families);
+  if (status.ok()) status = AddQueries(*view, stories_known, now, &families);
   if (status.ok()) status = AddTrailing(*view, now, &families);
   if (status.ok()) status = AddBurstScores(*view, now, &families);
   if (status.ok()) status = AddCoverage(*view, now, &families);

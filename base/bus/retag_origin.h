@@ -1,5 +1,5 @@
-// What a record of racewatch.retag.v1 stands for, in its header `retag.covers`: the generation it belongs to and the records
-// of a tagged partition that are handed on once it is applied. Whoever applies them in this order, each from where the last
+// What a record of racewatch.retag.v1 stands for, in its header `retag.covers`: the generation it belongs to, the records
+// of a tagged partition that are handed on once it is applied, and what its text was asked besides labels. Whoever applies them in this order, each from where the last
 // ended, has left nothing out; what starts later is a hole, what ends earlier a repeat. Pure functions, any thread.
 #pragma once
 
@@ -18,6 +18,7 @@ struct RetagOrigin {
   TopicPartition where;  // of a tagged topic
   int64_t from = 0;      // the offsets [from, to) of it
   int64_t to = 0;
+  uint64_t queries = 0;  // fingerprint of the saved queries, as the store had them
   friend bool operator==(const RetagOrigin&, const RetagOrigin&) = default;
 };
 

@@ -1,12 +1,17 @@
 #include "store/saved_query/saved_queries.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
 
 #include "racewatch/v1/config.pb.h"
 #include "racewatch/v1/tagged_article.pb.h"
+#include "store/apply.h"
 #include "store/codec.h"
+#include "store/generations.h"
 #include "store/progress.h"
 
 namespace racewatch::store {
@@ -20,7 +25,7 @@ struct QueryTable {
 
   std::string Encode() const {
     std::string out;
-    AppendVarint(&out, 1);
+    AppendVarint(&out, 2);  // 1: without whole_from
     AppendVarint(&out, next_slot);
     AppendVarint(&out, queries.size());
     for (const SavedQuery& query : queries) {
@@ -29,6 +34,7 @@ struct QueryTable {
       AppendText(&out, query.expression);
       AppendBig(&out, query.fingerprint);
       AppendSigned(&out, query.since_ms);
+      AppendVarint(&out, query.whole_from);
     }
     return out;
   }
@@ -45,9 +51,10 @@ struct QueryTable {
       query.expression = std::string(in.Text());
       query.fingerprint = in.Big<uint64_t>();
       query.since_ms = in.Signed();
+      query.whole_from = version == 1 ? query.since_ms == 0 ? 0 : kNoGeneration : static_cast<uint32_t>(in.Varint());
       table.queries.push_back(std::move(query));
     }
-    if (!in.ok() || !in.done() || version != 1) return base::DataLoss("saved queries: damaged row");
+    if (!in.ok() || !in.done() || version < 1 || version > 2) return base::DataLoss("saved queries: damaged row");
     return table;
   }
 };
@@ -73,10 +80,34 @@ void ValidateQueries(const v1::StoreConfig& config, base::Problems* problems) {
   }
 }
 
-base::Result<std::vector<SavedQuery>> ReadQueries(const View& view) {
+base::Result<std::vector<SavedQuery>> ReadQueries(const View& view, std::optional<uint32_t> generation) {
   RW_ASSIGN_OR_RETURN(const auto stored, view.Get(Table::kMeta, kKey));
   RW_ASSIGN_OR_RETURN(QueryTable table, QueryTable::Decode(stored));
+  if (table.queries.empty()) return std::move(table.queries);
+  if (!generation) {
+    RW_ASSIGN_OR_RETURN(const Generations generations, ReadGenerations(view));
+    generation = generations.active;
+  }
+  for (SavedQuery& query : table.queries)
+    if (*generation >= query.whole_from) query.since_ms = 0;
   return std::move(table.queries);
+}
+
+uint64_t FingerprintOf(const std::vector<SavedQuery>& queries) {
+  std::vector<uint64_t> all;
+  for (const SavedQuery& query : queries) all.push_back(query.fingerprint);
+  if (all.empty()) return 0;
+  std::sort(all.begin(), all.end());
+  return XXH3_64bits(all.data(), all.size() * sizeof all[0]);
+}
+
+base::Status AskInGeneration(const View& view, uint32_t generation, Batch* batch) {
+  RW_ASSIGN_OR_RETURN(const auto stored, view.Get(Table::kMeta, kKey));
+  RW_ASSIGN_OR_RETURN(QueryTable table, QueryTable::Decode(stored));
+  if (table.queries.empty()) return {};
+  for (SavedQuery& query : table.queries) query.whole_from = std::min(query.whole_from, generation);
+  batch->Replace(Table::kMeta, kKey, stored, table.Encode());
+  return {};
 }
 
 const SavedQuery* FindQuery(const std::vector<SavedQuery>& queries, std::string_view name) {
@@ -107,7 +138,8 @@ base::Result<std::vector<SavedQuery>> RegisterQueries(Engine& engine, const v1::
     if (table.next_slot == kQuerySlots)
       return base::InvalidArgument("query '" + configured.name() + "': this store has counted " + std::to_string(kQuerySlots) +
                                      " different queries and takes no more; build it anew from the tagged topics");
-    table.queries.push_back({table.next_slot++, configured.name(), configured.expression(), query.fingerprint(), progress.stream_ms});
+    table.queries.push_back({table.next_slot++, configured.name(), configured.expression(), query.fingerprint(), progress.stream_ms,
+                             progress.stream_ms == 0 ? 0 : kNoGeneration});
   }
   std::sort(table.queries.begin(), table.queries.end(), [](const SavedQuery& a, const SavedQuery& b) { return a.slot < b.slot; });
   if (std::string row = table.Encode(); (stored || !table.queries.empty()) && stored != row) {
@@ -146,6 +178,11 @@ std::vector<QuerySlot> QueryMatcher::Match(const v1::TaggedArticle& tagged, cons
     if (met) slots.push_back(one.slot);
   }
   return slots;
+}
+
+void QueryMatcher::Ask(v1::TaggedArticle* article) {
+  const auto what = ContributionOf(*article);
+  if (what.ok()) KeepFingerprints(Match(*article, *what), article);
 }
 
 void QueryMatcher::KeepFingerprints(const std::vector<QuerySlot>& slots, v1::TaggedArticle* article) const {

@@ -24,19 +24,27 @@ namespace racewatch::store {
 
 inline constexpr int kQueriesMax = 50;
 
+inline constexpr uint32_t kNoGeneration = UINT32_MAX;
+
 struct SavedQuery {
   QuerySlot slot = 0;
   std::string name;
   std::string expression;
   uint64_t fingerprint = 0;
-  base::UnixMs since_ms = 0;  // stream time when it was first configured; 0: before the first article
+  base::UnixMs since_ms = 0;  // articles fetched later are counted; 0: all
+  uint32_t whole_from = kNoGeneration;  // first generation that counts all, because its re-tag asks the whole archive
 };
 
 // Problems as `queries[i].member: what`.
 void ValidateQueries(const v1::StoreConfig& config, base::Problems* problems);
 
-// The queries in force, by the table; those of former configurations are left out.
-base::Result<std::vector<SavedQuery>> ReadQueries(const View& view);
+// The queries in force, by the table; those of former configurations are left out. Since when they count is told of this
+// generation; nullopt: of the active one.
+base::Result<std::vector<SavedQuery>> ReadQueries(const View& view, std::optional<uint32_t> generation = std::nullopt);
+// Of all of them together; 0: there is none.
+uint64_t FingerprintOf(const std::vector<SavedQuery>& queries);
+// Adds to `batch` that the re-tag which begins with it asks the queries in force of the whole archive.
+base::Status AskInGeneration(const View& view, uint32_t generation, Batch* batch);
 // What to say of a name that is not among them.
 std::string UnknownQuery(const std::vector<SavedQuery>& queries, std::string_view name);
 const SavedQuery* FindQuery(const std::vector<SavedQuery>& queries, std::string_view name);
@@ -54,6 +62,8 @@ class QueryMatcher {
   bool empty() const { return queries_.empty(); }
   // Slots, ascending. Of an article without its text, those whose fingerprints it carries.
   std::vector<QuerySlot> Match(const v1::TaggedArticle& article, const Contribution& what);
+  // Asks an article that has its text and makes it carry the answer; one whose text was removed has it already.
+  void Ask(v1::TaggedArticle* article);
   // What an article that loses its text must carry.
   void KeepFingerprints(const std::vector<QuerySlot>& slots, v1::TaggedArticle* article) const;
 

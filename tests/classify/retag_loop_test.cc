@@ -92,7 +92,7 @@ TEST_F(RetagRecordTest, SaysOfWhatIsNoArticleOnlyThatNothingIsMissing) {
 }
 
 TEST(RetagOriginTest, ADamagedHeaderIsNone) {
-  for (const char* value : {"", "1", "1/t/0/0", "1/t/0/5/5", "1/t/0/5/4", "1/t/0/-1/4", "1//0/0/1", "x/t/0/0/1", "1/t/0/0/1/2", "1/t/0/0/1 "}) {
+  for (const char* value : {"", "1", "1/t/0/0/1", "1/t/0/5/5/0", "1/t/0/5/4/0", "1/t/0/-1/4/0", "1//0/0/1/0", "x/t/0/0/1/0", "1/t/0/0/1/2/3", "1/t/0/0/1/-1", "1/t/0/0/1/0 "}) {
     base::Record record;
     record.headers = {{std::string(base::kRetagHeader), value}};
     EXPECT_FALSE(base::ReadRetagOrigin(record).has_value()) << value;
@@ -124,6 +124,7 @@ class RetagLoopTest : public testing::Test {
   }
   fakes::ManualClock clock_{1'000'000};
   fakes::FakeLog bus_{2, &clock_};
+  fakes::FakeSink sink_{bus_};
 };
 
 TEST_F(RetagLoopTest, HandsOnEachPartitionInOrderWithoutAGapAndFollowsItsEnd) {
@@ -156,6 +157,33 @@ TEST_F(RetagLoopTest, GoesNoFurtherAfterADeliveryThatFailed) {
   Publish('2', 1);
   EXPECT_EQ(life.loop.Step(milliseconds(0)).status().code(), base::Code::kUnavailable);
   EXPECT_TRUE(Sent().empty());
+}
+
+TEST_F(RetagLoopTest, IsNotHeldUpByABusThatIsAwayWhenItIsToStop) {
+  Publish('1', 1);
+  Life life(*this, {});
+  life.sink.Cork();
+  life.sink.SetQueueFull(true);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(life.loop.Step(milliseconds(0), stop.get_token()).status().code(), base::Code::kCancelled);
+}
+
+TEST_F(RetagLoopTest, AsksWhatTheStoreCannotWhileTheTextIsThere) {
+  Publish('1', 1);
+  RetagLoop loop({1, "new", 2, [](v1::TaggedArticle* article) {
+                    if (!article->article().text().empty() && article->tags().model_version() == "new") article->add_query_fingerprints(7);
+                  }, 99}, Tag, sink_, clock_, {});
+  fakes::FakeSource source(bus_, {RetagLoop::Topics(), "", &loop});
+  loop.SetSource(source);
+  EXPECT_EQ(*loop.Step(milliseconds(0)), 1u);
+  ASSERT_TRUE(sink_.Flush(milliseconds(1000)).ok());
+  EXPECT_EQ(Sent(), (std::vector<RetagOrigin>{{1, kWhere, 0, 1, 99}}));
+  v1::TaggedArticle out;
+  ASSERT_TRUE(out.ParseFromString(bus_.Records(std::string(base::kRetagTopic))[0].value));
+  EXPECT_EQ(out.article().text(), "");
+  ASSERT_EQ(out.query_fingerprints_size(), 1);
+  EXPECT_EQ(out.query_fingerprints(0), 7u);
 }
 
 TEST_F(RetagLoopTest, TellsWhenItLastMetAnArticleOfAnotherModel) {

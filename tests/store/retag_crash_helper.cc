@@ -34,8 +34,7 @@ base::Result<bool> Step(Engine& engine, RetagStore& store, std::unique_ptr<Retag
   if (status.generations.active != 0) return true;
   if (!*retagger || stall->Seen(status.covered)) {
     RW_ASSIGN_OR_RETURN(const uint32_t generation, BeginRetag(engine, kNewModel, kTestNow));
-    RW_ASSIGN_OR_RETURN(Offsets covered, ReadCovered(engine, generation));
-    *retagger = std::make_unique<Retagger>(bus, clock, generation, std::move(covered));
+    *retagger = std::make_unique<Retagger>(bus, clock, generation, engine);
   }
   (*retagger)->Step();
   uint64_t counted = 0;
@@ -62,7 +61,9 @@ int Run(char** argv) {
   }
   auto engine = OpenEngine(WithDefaults(config), argv[3]);
   if (!engine.ok()) return std::fprintf(stderr, "%s\n", engine.status().ToString().c_str()), 1;
-  RetagStore store(**engine, bus, clock, "", 100);
+  v1::StoreConfig with_lease = RetagStore::Config();
+  with_lease.mutable_postgresql()->set_lease_ms(100);
+  RetagStore store(**engine, bus, clock, "", with_lease);
   std::unique_ptr<Retagger> retagger;
   Stall stall;
   for (;;) {

@@ -22,9 +22,21 @@ namespace racewatch::store {
 
 class RetagStore final : public base::AssignmentListener {
  public:
-  RetagStore(Engine& engine, fakes::FakeLog& bus, base::Clock& clock, const std::string& group = "", uint32_t lease_ms = 3'600'000)
-      : sink(bus), source(bus, {StoreRole::Topics(), group, this}), loop(Config(lease_ms), engine, source, sink, clock, registry, log, changes, Source(bus)) {
+  RetagStore(Engine& engine, fakes::FakeLog& bus, base::Clock& clock, const std::string& group = "", const v1::StoreConfig& config = Config())
+      : sink(bus), source(bus, {StoreRole::Topics(), group, this}), loop(config, engine, source, sink, clock, registry, log, changes, Source(bus)) {
     status = loop.Restore();
+  }
+  static v1::StoreConfig Config() {
+    v1::StoreConfig config;
+    config.set_batch_records_max(20);
+    config.mutable_postgresql()->set_lease_ms(3'600'000);  // read over a shared engine only
+    AddQuery("told", "told publisher:p1.example", &config);
+    AddQuery("labels", "(theme:chips_compute OR stance:export_controls:favor) NOT publisher:p2.example", &config);
+    return WithDefaults(config);
+  }
+  static void AddQuery(const std::string& name, const std::string& expression, v1::StoreConfig* config) {
+    config->add_queries()->set_name(name);
+    config->mutable_queries()->rbegin()->set_expression(expression);
   }
   ~RetagStore() override {
     loop.Resign();
@@ -52,15 +64,6 @@ class RetagStore final : public base::AssignmentListener {
   base::Status status;
 
  private:
-  static v1::StoreConfig Config(uint32_t lease_ms) {
-    v1::StoreConfig config;
-    config.set_batch_records_max(20);
-    config.mutable_postgresql()->set_lease_ms(lease_ms);  // read over a shared engine only
-    auto* query = config.add_queries();
-    query->set_name("told");
-    query->set_expression("told publisher:p1.example");
-    return WithDefaults(config);
-  }
   static RetagSource Source(fakes::FakeLog& bus) {
     return [&bus](base::AssignmentListener& listener) -> base::Result<std::unique_ptr<base::Source>> {
       return std::unique_ptr<base::Source>(std::make_unique<fakes::FakeSource>(bus, base::SourceOptions{{std::string(base::kRetagTopic)}, "", &listener}));
@@ -75,8 +78,9 @@ inline NaiveCounts WithoutQueries(NaiveCounts counts) {
 }
 
 struct Retagger {
-  Retagger(fakes::FakeLog& bus, base::Clock& clock, uint32_t generation, Offsets covered)
-      : sink(bus), loop({generation, kNewModel, bus.partitions(std::string(base::kRetagTopic))}, NewTags, sink, clock, std::move(covered)),
+  // Begins where the generation of the engine is, with the saved queries of its store.
+  Retagger(fakes::FakeLog& bus, base::Clock& clock, uint32_t generation, const Engine& engine)
+      : sink(bus), matcher(ReadRetag(engine)->queries), loop(Options(bus, generation, engine), NewTags, sink, clock, ReadCovered(engine, generation).value()),
         source(bus, {classify::RetagLoop::Topics(), "", &loop}) {
     loop.SetSource(source);
   }
@@ -86,8 +90,15 @@ struct Retagger {
     return done.ok() ? *done : 0;
   }
   fakes::FakeSink sink;
+  QueryMatcher matcher;
   classify::RetagLoop loop;
   fakes::FakeSource source;
+
+ private:
+  classify::RetagOptions Options(fakes::FakeLog& bus, uint32_t generation, const Engine& engine) {
+    return {generation, kNewModel, bus.partitions(std::string(base::kRetagTopic)),
+            [this](v1::TaggedArticle* article) { matcher.Ask(article); }, FingerprintOf(ReadRetag(engine)->queries)};
+  }
 };
 
 }  // namespace racewatch::store

@@ -2,6 +2,7 @@
 // from the start, through crashes of both processes and with live articles coming in; readers see all old or all new.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,12 +13,14 @@
 #include "racewatch/v1/store_service.pb.h"
 #include "store/digest.h"
 #include "store/generation_engine.h"
+#include "store/progress.h"
 #include "store/postgresql_engine.h"
 #include "store/redaction.h"
 #include "store/retag_report.h"
 #include "store/rocksdb_engine.h"
 #include "store/store_series_view.h"
 #include "store/story_step.h"
+#include "store/trend_collectable.h"
 #include "store/trends.h"
 #include "tests/store/fake_engine.h"
 #include "tests/store/naive_recount.h"
@@ -84,7 +87,23 @@ class RetagTest : public testing::TestWithParam<Which> {
   }
   std::unique_ptr<RetagStore> MakeStore() { return std::make_unique<RetagStore>(*engine_, bus_, clock_); }
   std::unique_ptr<Retagger> MakeRetagger(uint32_t generation) {
-    return std::make_unique<Retagger>(bus_, clock_, generation, ReadCovered(*engine_, generation).value());
+    return std::make_unique<Retagger>(bus_, clock_, generation, *engine_);
+  }
+  struct Built {
+    std::unique_ptr<RetagStore> store;
+    std::unique_ptr<Retagger> retagger;
+    uint32_t generation = 0;
+  };
+  // Counts `stream` and builds a generation of it that lacks nothing but the switch.
+  Built Build(const Stream& stream) {
+    Publish(stream);
+    Built out;
+    out.store = MakeStore();
+    EXPECT_TRUE(SettleStore(*out.store));
+    out.generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
+    out.retagger = MakeRetagger(out.generation);
+    EXPECT_TRUE(Cover(*out.store, *out.retagger));
+    return out;
   }
   RetagStatus Status() { return ReadRetag(*engine_).value(); }
   bool AllCounted() { return Sum(Status().counted) == published_ && Rows(*engine_, Table::kStoryQueue) == 0; }
@@ -113,11 +132,11 @@ class RetagTest : public testing::TestWithParam<Which> {
   }
   std::unique_ptr<View> Active() { return GenerationEngine(*engine_).Snapshot(); }
   // A store that has seen this stream and nothing else.
-  std::unique_ptr<FakeEngine> Reference(const Stream& stream) {
+  std::unique_ptr<FakeEngine> Reference(const Stream& stream, const v1::StoreConfig& config = RetagStore::Config()) {
     fakes::FakeLog bus(bus_.partitions(std::string(base::kTaggedTopic)), &clock_);
     for (const auto& article : stream) Append(bus, article);
     auto engine = std::make_unique<FakeEngine>();
-    RetagStore store(*engine, bus, clock_);
+    RetagStore store(*engine, bus, clock_, "", config);
     for (int i = 0; i < kRoundsMax && store.Step(); ++i)
       if (Sum(ReadRetag(*engine)->counted) == stream.size() && Rows(*engine, Table::kStoryQueue) == 0) break;
     EXPECT_TRUE(store.status.ok()) << store.status.ToString();
@@ -195,7 +214,7 @@ TEST_P(RetagTest, StoriesCountUnderTheNewLabelsOfTheirEarliestCopy) {
   append(one, {stream.begin(), stream.begin() + 70});
   RetagStore store(*engine_, one, clock_);
   const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
-  Retagger retagger(one, clock_, generation, {});
+  Retagger retagger(one, clock_, generation, *engine_);
   for (int i = 0; i < 30 && store.Step(); ++i) retagger.Step();
   append(one, {stream.begin() + 70, stream.end()});
   published_ = stream.size();
@@ -217,13 +236,188 @@ TEST_P(RetagTest, StoriesCountUnderTheNewLabelsOfTheirEarliestCopy) {
   EXPECT_EQ(StoryDigest(*Active()).value(), StoryDigest(expected).value());
 }
 
-TEST_P(RetagTest, AReaderSeesAllOldOrAllNew) {
-  Publish(OldStream(6, {.ids = 60, .records = 120}));
+// Three articles on each of 120 days up to now; every second day carries those of the day before once more.
+Stream LongStream() {
+  static constexpr std::array kWords{"ministry", "wafer", "embargo", "harbour", "coach", "orchard", "lawsuit", "satellite", "tariff", "glacier", "choir", "refinery",
+                                     "election", "vaccine", "railway", "drought", "museum", "startup", "senate", "festival", "reactor", "dockers", "novel", "budget"};
+  Stream out;
+  for (int day = 0; day < 120; ++day)
+    for (int k = 0; k < 3; ++k) {
+      out.push_back(MakeArticle(out.size() + 1, kTestNow - (120 - day) * kMsPerDay + k * kMsPerHour));
+      v1::Article* article = out.back().mutable_article();
+      article->set_publisher("p" + std::to_string((day + k) % 3) + ".example");
+      std::mt19937_64 dice(static_cast<uint64_t>(day / 2 * 3 + k));
+      std::string text = "It was told";
+      for (int i = 0; i < 60; ++i) text.append(" ").append(kWords[dice() % kWords.size()]);
+      article->set_title(text.substr(12, 40));
+      article->set_text(text);
+    }
+  return out;
+}
+
+// Without hours, which go with their age, and first taggings.
+std::map<std::string, std::string> Lasting(std::map<std::string, std::string> rows) {
+  std::erase_if(rows, [](const auto& row) {
+    const auto kind = static_cast<WindowKind>(row.first[0]);
+    return kind == WindowKind::kHour || kind == WindowKind::kFirst;
+  });
+  return rows;
+}
+
+// Counts a stream of one topic and removes what it froze.
+void Freeze(RetagStore& store, const Engine& engine, size_t records) {
+  for (int i = 0; i < kRoundsMax && store.Step(); ++i)
+    if (Sum(ReadRetag(engine)->counted) == records && Rows(engine, Table::kStoryQueue) == 0) break;
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(store.Step()) << store.status.ToString();
+}
+
+// Stories, publishers and saved queries of days that are frozen before the re-tag, or while it goes on.
+TEST_P(RetagTest, FrozenDaysCountAsInAStoreThatTaggedSoFromTheStart) {
+  const Stream stream = LongStream();
+  const auto split = stream.begin() + 310;
+  fakes::FakeLog one(1, &clock_), other(1, &clock_);
+  RetagStore store(*engine_, one, clock_);
+  for (auto at = stream.begin(); at != split; ++at) Append(one, *at);
+  Freeze(store, *engine_, 310);
+  const size_t frozen_before = Rows(*engine_, Table::kStoryLead);
+  const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
+  Retagger retagger(one, clock_, generation, *engine_);
+  for (int i = 0; i < 30 && store.Step(); ++i) retagger.Step();
+  for (auto at = split; at != stream.end(); ++at) {
+    Append(one, *at);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(store.Step()) << store.status.ToString();
+  }
+  Freeze(store, *engine_, stream.size());
+  EXPECT_GT(frozen_before, 0u);
+  EXPECT_GT(Rows(*engine_, Table::kStoryLead), frozen_before);
+  published_ = stream.size();
+  ASSERT_TRUE(Cover(store, retagger));
+  ASSERT_TRUE(Switch(store, generation));
+
+  FakeEngine expected;
+  RetagStore reference(expected, other, clock_);
+  for (const auto& article : AsNew(stream)) Append(other, article);
+  Freeze(reference, expected, stream.size());
+  EXPECT_LT(Rows(expected, Table::kArticle), stream.size());
+  EXPECT_LT(Rows(expected, Table::kStory), Rows(expected, Table::kArticle)) << "the test needs copies";
+  EXPECT_EQ(Lasting(All(*Active(), Table::kWindow)), Lasting(All(expected, Table::kWindow)));
+  EXPECT_EQ(Lasting(All(*Active(), Table::kFamily)), Lasting(All(expected, Table::kFamily)));
+
+  // The next day takes what is frozen out of the new generation too, and the one after it can be built like it.
+  clock_.Advance(kMsPerDay);
+  v1::TaggedArticle next = AsNew({MakeArticle(1000, kTestNow + kMsPerDay - kMsPerHour)}).front();
+  for (fakes::FakeLog* bus : {&one, &other}) Append(*bus, next);
+  Freeze(store, *engine_, stream.size() + 1);
+  Freeze(reference, expected, stream.size() + 1);
+  EXPECT_EQ(StateDigest(*Active()).value(), StateDigest(expected).value());
+  EXPECT_EQ(StoryDigest(*Active()).value(), StoryDigest(expected).value());
+  EXPECT_EQ(All(*engine_, Table::kStoryLead), All(expected, Table::kStoryLead));
+}
+
+TEST_P(RetagTest, StoriesOfDaysThatAnOlderBuildFrozeAreAbsentAndNotZero) {
+  constexpr auto kToday = static_cast<uint32_t>(kTestNow / kMsPerDay);
+  Batch batch;
+  batch.Put(Table::kMeta, std::string(kLeadsKey), EncodeFrozen(kToday - 1));
+  ASSERT_TRUE(engine_->Commit(batch).ok());
+  const auto [store, retagger, generation] = Build(OldStream(17));
+  const auto trends = [&, &active = store->loop.active()](v1::Window window, const std::string& model_version) {
+    v1::GetTrendsRequest request;
+    v1::GetTrendsResponse response;
+    request.set_window(window);
+    request.set_include_zeros(true);
+    request.add_series();
+    SetTime(request.mutable_from(), kTestNow - 3 * kMsPerDay);
+    SetTime(request.mutable_to(), kTestNow);
+    request.set_model_version(model_version);
+    EXPECT_TRUE(Query(active, clock_).GetTrends(request, &response).ok());
+    return response.series(0);
+  };
+  for (const bool switched : {false, true}) {
+    if (switched) {
+      ASSERT_TRUE(Switch(*store, generation));
+    }
+    const std::string first = switched ? "m1" : "", anew = switched ? "" : kNewModel;
+    EXPECT_TRUE(trends(v1::WINDOW_ALL, first).points(0).has_stories());
+    EXPECT_FALSE(trends(v1::WINDOW_ALL, anew).points(0).has_stories());
+    const v1::TrendSeries days = trends(v1::WINDOW_DAY, first), days_anew = trends(v1::WINDOW_DAY, anew);
+    for (const auto& point : days.points()) EXPECT_TRUE(point.has_stories());
+    int known = 0;
+    for (const auto& point : days_anew.points()) {
+      EXPECT_GT(point.articles(), 0u);
+      EXPECT_EQ(point.has_stories(), point.start().seconds() / 86400 >= kToday - 1);
+      known += point.has_stories();
+    }
+    EXPECT_EQ(known, 2);
+    TrendCollectable metrics(clock_);
+    metrics.Serve(&store->loop.active());
+    for (const auto& family : metrics.Collect()) {
+      if (family.name != "racewatch_theme_stories") continue;
+      EXPECT_EQ(family.metric.empty(), switched);
+    }
+  }
+}
+
+TEST_P(RetagTest, SavedQueriesAreAskedOfTheWholeArchiveUnderTheNewLabels) {
+  const Stream before = OldStream(18), later = OldStream(19, {.ids = 150, .records = 100});
+  Publish(before);
   auto store = MakeStore();
   ASSERT_TRUE(SettleStore(*store));
+  v1::StoreConfig config = RetagStore::Config();
+  RetagStore::AddQuery("late", "happened lean:us", &config);
+  store->loop.Reload(config);
+  ASSERT_TRUE(store->Step());
+  Publish(later);
+  ASSERT_TRUE(SettleStore(*store));
   const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
-  const auto retagger = MakeRetagger(generation);
+  auto retagger = MakeRetagger(generation);
   ASSERT_TRUE(Cover(*store, *retagger));
+  // One more while it is built: the re-tagger has to ask it too.
+  RetagStore::AddQuery("latest", "happened", &config);
+  store->loop.Reload(config);
+  ASSERT_TRUE(store->Step());
+  clock_.Advance(kMsPerHour);
+  Stream last{MakeArticle(501, kTestNow + 60'000), MakeArticle(502, kTestNow + 60'000)};
+  last[0].mutable_article()->set_text("It happened at last.");
+  Publish(last);
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(store->Step());
+    retagger->Step();
+  }
+  EXPECT_EQ(Status().lag(), last.size()) << "texts that were not asked everything are left out";
+  retagger = MakeRetagger(generation);
+  ASSERT_TRUE(Cover(*store, *retagger));
+
+  Stream all = before;
+  all.insert(all.end(), later.begin(), later.end());
+  all.insert(all.end(), last.begin(), last.end());
+  const auto of_query = [](const View& view, const std::string& number) {
+    NaiveCounts counts = Counts(ReadCounts(view));
+    std::erase_if(counts, [&](const auto& entry) { return entry.first.find("/query#" + number) == std::string::npos; });
+    return counts;
+  };
+  const auto as_old = Reference(all, config), as_new = Reference(AsNew(all), config);
+  for (const char* number : {"0", "1"}) EXPECT_EQ(of_query(*Active(), number), of_query(*as_old, number));
+  ASSERT_TRUE(Switch(*store, generation));
+  for (const char* number : {"0", "1", "2"}) {
+    EXPECT_EQ(of_query(*Active(), number), of_query(*as_new, number)) << number;
+    EXPECT_FALSE(of_query(*as_new, number).empty()) << number;
+  }
+  EXPECT_EQ(of_query(*Active(), "3").at("all/0/all/query#3"), 1) << "what came after it was configured";
+  const auto since = [&](const std::string& query, const std::string& model_version) {
+    v1::GetTrendsRequest request;
+    v1::GetTrendsResponse response;
+    request.add_series()->set_query(query);
+    request.set_model_version(model_version);
+    EXPECT_TRUE(Query(store->loop.active(), clock_).GetTrends(request, &response).ok());
+    return response.series(0).has_counted_since();
+  };
+  EXPECT_TRUE(since("late", "m1"));
+  EXPECT_FALSE(since("late", ""));
+  EXPECT_TRUE(since("latest", ""));
+}
+
+TEST_P(RetagTest, AReaderSeesAllOldOrAllNew) {
+  const auto [store, retagger, generation] = Build(OldStream(6, {.ids = 60, .records = 120}));
   const std::string before = StateDigest(*Active()).value();
   std::atomic<bool> looking = false, stop = false;
   std::vector<std::string> seen;
@@ -248,12 +442,7 @@ TEST_P(RetagTest, AReaderSeesAllOldOrAllNew) {
 
 TEST_P(RetagTest, TheFormerSeriesStayUnderTheirVersionAndTheirArticlesGo) {
   const Stream stream = OldStream(7);
-  Publish(stream);
-  auto store = MakeStore();
-  ASSERT_TRUE(SettleStore(*store));
-  const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
-  const auto retagger = MakeRetagger(generation);
-  ASSERT_TRUE(Cover(*store, *retagger));
+  const auto [store, retagger, generation] = Build(stream);
   const NaiveCounts before = ReadCounts(*Active());
   const auto trends = [&](const std::string& model_version) {
     v1::GetTrendsRequest request;
@@ -371,12 +560,7 @@ TEST_P(RetagTest, WithoutATextLabelsStayAndATakedownReachesBothGenerations) {
   withdrawal.mutable_article()->set_redacted(true);
   SetTime(withdrawal.mutable_article()->mutable_fetched_at(), kTestNow);
   withdrawal.mutable_tags();
-  Publish({redacted, MakeArticle(2), MakeArticle(3), MakeArticle(4), withdrawal});
-  auto store = MakeStore();
-  ASSERT_TRUE(SettleStore(*store));
-  const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
-  auto retagger = MakeRetagger(generation);
-  ASSERT_TRUE(Cover(*store, *retagger));
+  const auto [store, retagger, generation] = Build({redacted, MakeArticle(2), MakeArticle(3), MakeArticle(4), withdrawal});
   ASSERT_TRUE(TakeDown(store->loop.active(), store->sink, TestId(2)).ok());
   published_ += 2;  // a record for each tagged topic
   ASSERT_TRUE(Cover(*store, *retagger));
@@ -426,12 +610,7 @@ TEST_P(RetagTest, WhatIsMissingIsNoticedAndHandedOnAgain) {
 }
 
 TEST_P(RetagTest, ASwitchWaitsForWhatWasCountedMeanwhileAndGivesUpWithoutIt) {
-  Publish(OldStream(10));
-  auto store = MakeStore();
-  ASSERT_TRUE(SettleStore(*store));
-  const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
-  auto retagger = MakeRetagger(generation);
-  ASSERT_TRUE(Cover(*store, *retagger));
+  const auto [store, retagger, generation] = Build(OldStream(10));
   const Stream late = OldStream(11, {.ids = 200, .records = 30});
   Publish(late);
   ASSERT_TRUE(SettleStore(*store));
@@ -472,12 +651,7 @@ TEST_P(RetagTest, OneIsBuiltAtATimeAndACancelledOneLeavesNothing) {
 
 TEST_P(RetagTest, AReplayOfTheFormerLabelsChangesNothingAfterTheSwitch) {
   const Stream stream = OldStream(14);
-  Publish(stream);
-  auto store = MakeStore();
-  ASSERT_TRUE(SettleStore(*store));
-  const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
-  const auto retagger = MakeRetagger(generation);
-  ASSERT_TRUE(Cover(*store, *retagger));
+  const auto [store, retagger, generation] = Build(stream);
   ASSERT_TRUE(Switch(*store, generation));
   const std::string digest = StateDigest(*Active()).value();
   Publish(stream);  // as from a restored copy of the topic
@@ -499,7 +673,7 @@ TEST(SharedRetagTest, BothStoresStopForTheSwitchAndGoOnInTheNewGeneration) {
   };
   publish(OldStream(15, {.ids = 90, .records = 200}));
   const uint32_t generation = BeginRetag(engine, kNewModel, kTestNow).value();
-  Retagger retagger(bus, clock, generation, {});
+  Retagger retagger(bus, clock, generation, engine);
   const Stream live = OldStream(16, {.ids = 120, .records = 300});
   size_t sent = 0;
   bool asked = false;
