@@ -16,7 +16,6 @@ namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
 
-constexpr std::chrono::milliseconds kScrapeInterval{50};
 constexpr size_t kPerSecond = 500;
 
 struct Acknowledged {
@@ -85,12 +84,13 @@ size_t LiveRoles::Counted() {
   return counted;
 }
 
-std::vector<double> LiveLatencies(LiveRoles& roles, ArticleMaker maker, size_t before, const std::function<bool(size_t)>& more) {
+std::vector<double> LiveLatencies(LiveRoles& roles, ArticleMaker maker, size_t before, std::chrono::milliseconds look,
+                                  const std::function<bool(size_t)>& more) {
   Acknowledged acknowledged;
   std::vector<double> seconds;
   std::jthread publisher([&] { Publish(*roles.articles, std::move(maker), more, roles.clock, &acknowledged); });
   Instant next = std::chrono::steady_clock::now();
-  for (bool done = false; !done; next += kScrapeInterval) {
+  for (bool done = false; !done; next += look) {
     std::this_thread::sleep_until(next);
     const size_t all = roles.Counted();
     const size_t counted = all > before ? all - before : 0;
