@@ -83,6 +83,7 @@ class Backfill(unittest.TestCase):
         day = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() - 86400))
         lines = [json.dumps({'title': f'Chip rules, part {i}', 'text': TEXT, 'url': f'https://h{i}.example/{i}', 'published': day}) for i in range(40)]
         source = self.write('history.jsonl', '\n'.join([*lines, 'nonsense']) + '\n')
+        self.wait_for(lambda: self.metric('racewatch_articles{') > 0)  # the article of the feed
         before = self.metric('racewatch_articles{')
         done = run('backfill', '--server', self.server, source, cwd=self.path)
         self.assertEqual(done.returncode, 0, done.stderr)
