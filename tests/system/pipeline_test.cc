@@ -193,9 +193,9 @@ class PipelineTest : public testing::Test {
   }
 
   void Await(const std::string& what, const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(300);
     while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("waited 120 s for " + what);
+      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("waited 300 s for " + what);
       for (Role& role : roles_)
         if (role.process && !role.process->running())
           throw std::runtime_error(role.name + " ended with " + std::to_string(role.process->exit_code()));

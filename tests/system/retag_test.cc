@@ -73,9 +73,9 @@ class RetagSystemTest : public testing::Test {
                                             (work_ / "store.log").string());
   }
   static void Await(const std::string& what, const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + seconds(120);
+    const auto deadline = std::chrono::steady_clock::now() + seconds(300);
     while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("waited 120 s for " + what);
+      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("waited 300 s for " + what);
       std::this_thread::sleep_for(std::chrono::milliseconds(50));  // polling other processes
     }
   }

@@ -153,9 +153,9 @@ class SharedIngestTest : public testing::Test {
   }
   // Publishes on while it waits.
   void Await(const std::string& what, const std::function<bool()>& condition) {
-    const auto deadline = steady_clock::now() + std::chrono::seconds(120);
+    const auto deadline = steady_clock::now() + std::chrono::seconds(300);
     while (!condition()) {
-      ASSERT_LT(steady_clock::now(), deadline) << "waited 120 s for " << what;
+      ASSERT_LT(steady_clock::now(), deadline) << "waited 300 s for " << what;
       if (publishing_) site_.Grow(next_++ % kFeeds);
       std::this_thread::sleep_for(milliseconds(50));  // polling other processes
     }

@@ -112,9 +112,9 @@ class SharedStoreSystemTest : public testing::Test {
   }
 
   void Await(const std::string& what, const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + seconds(120);
+    const auto deadline = std::chrono::steady_clock::now() + seconds(300);
     while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("waited 120 s for " + what + Seen());
+      if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("waited 300 s for " + what + Seen());
       for (Store& store : stores_)
         if (store.process && !store.process->running())
           throw std::runtime_error(store.name + " ended with " + std::to_string(store.process->exit_code()));
