@@ -46,31 +46,36 @@ int PickSide(const std::array<double, 3>& p, double polar_threshold, double marg
 
 }  // namespace
 
+double ThemeEvidence(const Scores& scores, size_t theme) {
+  return scores.relevance > 0 ? scores.themes[theme] / scores.relevance : 0;
+}
+
+double PresenceEvidence(const Scores& scores, size_t target) {
+  const auto& p = scores.stance[target];
+  return scores.relevance > 0 ? (p[0] + p[1] + p[2]) / std::sqrt(scores.relevance) : 0;
+}
+
 Decision Decide(const Scores& scores, const Thresholds& thresholds) {
   Decision decision;
   decision.stance.fill(kAbsent);
   decision.relevant = scores.relevance >= thresholds.relevance;
   if (!decision.relevant) return decision;
-  for (size_t i = 0; i < kThemeCount; ++i) decision.themes[i] = scores.themes[i] >= thresholds.themes[i];
-  for (size_t t = 0; t < kTargetCount; ++t) {
-    const auto& p = scores.stance[t];
-    if (p[0] + p[1] + p[2] < thresholds.presence[t]) continue;
-    decision.stance[t] = PickSide(p, thresholds.polar[t], thresholds.unsure_margin);
-  }
+  for (size_t i = 0; i < kThemeCount; ++i) decision.themes[i] = ThemeEvidence(scores, i) >= thresholds.themes[i];
+  for (size_t t = 0; t < kTargetCount; ++t)
+    if (PresenceEvidence(scores, t) >= thresholds.presence[t])
+      decision.stance[t] = PickSide(scores.stance[t], thresholds.polar[t], thresholds.unsure_margin);
   decision.lean = PickSide(scores.lean, thresholds.lean_polar, thresholds.unsure_margin);
   return decision;
 }
 
 namespace {
 
-constexpr double kSlopeRidge = 8.0;
-
-// Log loss of (a, b) with the ridge.
-double PlattLoss(std::span<const Outcome> outcomes, double offset_ridge, double a, double b) {
-  double loss = kSlopeRidge * (a - 1) * (a - 1) / 2 + offset_ridge * b * b / 2;
+// Log loss of (a, b) with the ridges.
+double PlattLoss(std::span<const Outcome> outcomes, const PlattPrior& prior, double a, double b) {
+  double loss = prior.slope_ridge * (a - prior.slope) * (a - prior.slope) / 2 + prior.offset_ridge * b * b / 2;
   for (const Outcome& o : outcomes) {
     const double z = a * o.logit + b, margin = o.positive ? z : -z;
-    loss += margin > 0 ? std::log1p(std::exp(-margin)) : std::log1p(std::exp(margin)) - margin;
+    loss += o.weight * (margin > 0 ? std::log1p(std::exp(-margin)) : std::log1p(std::exp(margin)) - margin);
   }
   return loss;
 }
@@ -78,12 +83,12 @@ double PlattLoss(std::span<const Outcome> outcomes, double offset_ridge, double 
 }  // namespace
 
 // Newton's method with the step halved until the loss falls (Lin, Lin and Weng 2007).
-std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, double offset_ridge) {
-  double a = 1, b = 0, loss = PlattLoss(outcomes, offset_ridge, a, b);
+std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, const PlattPrior& prior) {
+  double a = prior.slope, b = 0, loss = PlattLoss(outcomes, prior, a, b);
   for (int iteration = 0; iteration < 100; ++iteration) {
-    double ga = kSlopeRidge * (a - 1), gb = offset_ridge * b, haa = kSlopeRidge, hab = 0, hbb = offset_ridge;
+    double ga = prior.slope_ridge * (a - prior.slope), gb = prior.offset_ridge * b, haa = prior.slope_ridge, hab = 0, hbb = prior.offset_ridge;
     for (const Outcome& o : outcomes) {
-      const double p = Sigmoid(a * o.logit + b), error = p - o.positive, weight = p * (1 - p);
+      const double p = Sigmoid(a * o.logit + b), error = o.weight * (p - o.positive), weight = o.weight * p * (1 - p);
       ga += error * o.logit;
       gb += error;
       haa += weight * o.logit * o.logit;
@@ -92,8 +97,8 @@ std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, double offset_r
     }
     const double determinant = haa * hbb - hab * hab;
     const double da = (hbb * ga - hab * gb) / determinant, db = (haa * gb - hab * ga) / determinant;
-    double step = 1, next = PlattLoss(outcomes, offset_ridge, a - da, b - db);
-    for (; next > loss && step > 1e-6; step /= 2, next = PlattLoss(outcomes, offset_ridge, a - step * da, b - step * db)) {
+    double step = 1, next = PlattLoss(outcomes, prior, a - da, b - db);
+    for (; next > loss && step > 1e-6; step /= 2, next = PlattLoss(outcomes, prior, a - step * da, b - step * db)) {
     }
     if (next > loss) break;
     const bool done = loss - next < 1e-10;
@@ -105,7 +110,7 @@ std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, double offset_r
   return {static_cast<float>(std::max(a, 0.05)), static_cast<float>(b)};
 }
 
-double ThresholdForF1(std::span<const Scored> scored) {
+double ThresholdForF1(std::span<const Scored> scored, double prior_positives) {
   std::vector<Scored> sorted(scored.begin(), scored.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const Scored& x, const Scored& y) { return x.score > y.score; });
   double positives = 0;
@@ -120,7 +125,7 @@ double ThresholdForF1(std::span<const Scored> scored) {
     const double f1 = 2 * hits / (said + positives);
     if (f1 > best) best = f1, threshold = (sorted[i].score + next) / 2;
   }
-  const double trust = positives / (positives + 30);
+  const double trust = positives / (positives + prior_positives);
   return trust * threshold + (1 - trust) * best / 2;
 }
 

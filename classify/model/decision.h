@@ -22,8 +22,8 @@ struct Calibration {
 
 struct Thresholds {
   float relevance = 0.5f;
-  std::array<float, kThemeCount> themes{};
-  std::array<float, kTargetCount> presence{};
+  std::array<float, kThemeCount> themes{};      // of ThemeEvidence
+  std::array<float, kTargetCount> presence{};   // of PresenceEvidence
   std::array<float, kTargetCount> polar{};  // of P(takes a side | present)
   float lean_polar = 0.5f;  // of P(us) + P(china)
   float unsure_margin = 0.02f;  // sides closer than this are `unsure`
@@ -59,23 +59,36 @@ double HeadProbability(const Logits& logits, const Calibration& calibration, siz
 
 Scores ToScores(const Logits& logits, const Calibration& calibration);
 
+// What the thresholds of themes and of presence are compared with. A theme: its probability in a relevant text, since the
+// text has been found relevant by then. A target: the same times the root of the probability of relevance, since a text
+// that only just is speaks to none more often than that (chosen among the powers 0, 0.5 and 1 by cross-validation).
+double ThemeEvidence(const Scores& scores, size_t theme);
+double PresenceEvidence(const Scores& scores, size_t target);
+
 Decision Decide(const Scores& scores, const Thresholds& thresholds);
 
-// Platt scaling of one head on pairs (logit, truth), with a ridge that pulls a thin head towards the slope 1
-// and the offset 0; a very large `offset_ridge` keeps it there. Returns {slope, offset}.
+// Platt scaling of one head on pairs (logit, truth), with ridges that pull a thin head towards `slope` and the
+// offset 0. Returns {slope, offset}.
 struct Outcome {
   float logit;
   bool positive;
+  double weight = 1;
 };
-std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, double offset_ridge = 1);
+struct PlattPrior {
+  double slope = 1;
+  double slope_ridge = 8;
+  double offset_ridge = 1;
+};
+std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, const PlattPrior& prior = {});
 
 // The cut of `scores` that gives the best F1, pulled towards half the best F1 (the optimum of a calibrated
-// score; Lipton et al. 2014) the fewer positives there are.
+// score; Lipton et al. 2014) the fewer positives there are: half way at
+// `prior_positives`.
 struct Scored {
   double score;
   bool positive;
   double weight = 1;
 };
-double ThresholdForF1(std::span<const Scored> scored);
+double ThresholdForF1(std::span<const Scored> scored, double prior_positives = 30);
 
 }  // namespace racewatch::classify
