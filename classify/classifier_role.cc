@@ -7,8 +7,14 @@
 #include "classify/classifier_client.h"
 #include "classify/classifier_service.h"
 #include "classify/model/model.h"
+#include "classify/served_models.h"
 
 namespace racewatch::classify {
+namespace {
+
+constexpr double kCanaryPercent = 5;
+
+}  // namespace
 
 v1::ClassifierConfig WithDefaults(v1::ClassifierConfig config) {
   if (config.http().listen().empty()) config.mutable_http()->set_listen("127.0.0.1:8472");
@@ -16,6 +22,7 @@ v1::ClassifierConfig WithDefaults(v1::ClassifierConfig config) {
   if (config.model().empty()) config.set_model(DefaultModelPath());
   if (config.threads() == 0) config.set_threads(std::max(1u, std::thread::hardware_concurrency()));
   if (config.queue_documents_max() == 0) config.set_queue_documents_max(1024);
+  if (!config.canary_model().empty() && config.canary_percent() == 0) config.set_canary_percent(kCanaryPercent);
   return config;
 }
 
@@ -24,48 +31,32 @@ void ValidateClassifierConfig(const v1::ClassifierConfig& config, base::Problems
   base::CheckListen("grpc_listen", config.grpc_listen(), problems);
   base::CheckRange("threads", config.threads(), 1, 256, problems);
   base::CheckRange("queue_documents_max", config.queue_documents_max(), kBatchDocumentsMax, 1 << 20, problems);
+  base::CheckRange("canary_percent", config.canary_percent(), 0, 100, problems);
+  if (config.canary_model().empty() && config.canary_percent() != 0) problems->Add("canary_percent", "needs canary_model");
 }
 
 ClassifierRole::ClassifierRole(const v1::ClassifierConfig& config, prometheus::Registry& registry, base::Log& log)
-    : config_(config), registry_(registry), log_(log), model_path_(config.model()) {}
+    : config_(config), registry_(registry), log_(log) {}
 ClassifierRole::~ClassifierRole() = default;
 
 base::Status ClassifierRole::Load() {
-  RW_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, Model::Load(config_.model()));
+  RW_ASSIGN_OR_RETURN(models_, ServedModels::Load({config_.model(), config_.canary_model(), config_.canary_percent()}, log_));
   service_ = std::make_unique<ClassifierService>(
-      ClassifierService::Options{config_.threads(), config_.queue_documents_max()}, model, registry_);
-  log_.Info("model_loaded", {{"path", config_.model()},
-                             {"version", model->version()},
-                             {"features", static_cast<uint64_t>(model->features())},
-                             {"sha256", model->sha256()}});
+      ClassifierService::Options{config_.threads(), config_.queue_documents_max()}, *models_, registry_);
+  const ServedModels::Serving serving = models_->Now();
+  const auto log_loaded = [this](const char* event, const std::string& path, const Model& model) {
+    log_.Info(event, {{"path", path}, {"version", model.version()}, {"features", static_cast<uint64_t>(model.features())}, {"sha256", model.sha256()}});
+  };
+  log_loaded("model_loaded", config_.model(), *serving.model);
+  if (serving.canary) log_loaded("canary_loaded", config_.canary_model(), *serving.canary->model());
   return {};
 }
 
 grpc::Service& ClassifierRole::service() { return service_->service(); }
 std::unique_ptr<ClassifierClient> ClassifierRole::LocalClient() { return service_->LocalClient(); }
 
-base::Status ClassifierRole::Reload() {
-  std::string path;
-  {
-    const std::scoped_lock lock(mutex_);
-    path = model_path_;
-  }
-  return Serve(path);
-}
-
-base::Status ClassifierRole::Serve(const std::string& path) {
-  const std::scoped_lock lock(mutex_);
-  auto loaded = Model::Load(path);
-  if (!loaded.ok()) {
-    log_.Error("model_reload_failed", {{"path", path}, {"error", loaded.status().message()}});
-    return loaded.status();
-  }
-  std::shared_ptr<const Model> model = std::move(*loaded);
-  log_.Info("model_reloaded", {{"path", path}, {"version", model->version()}, {"sha256", model->sha256()}});
-  service_->SetModel(std::move(model));
-  model_path_ = path;
-  return {};
-}
+base::Status ClassifierRole::Reload() { return models_->Reload().status(); }
+base::Status ClassifierRole::Serve(const std::string& path) { return models_->Serve(path).status(); }
 
 base::Status ClassifierRole::Start() {
   return service_ ? base::Status() : base::FailedPrecondition("classifier: no model loaded");

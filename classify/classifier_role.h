@@ -1,11 +1,10 @@
 // The classifier role: loads the model, owns the worker pool and the gRPC service, drains on stop. The
 // gRPC server itself (base/grpc_server.h) is wired beside it, because `racewatch up` puts the store's
-// service on the same one. Reload swaps the model while calls go on (SIGHUP in cli/).
+// service on the same one. Reload swaps the model while calls go on (SIGHUP in cli/), as the RPCs do (served_models.h).
 #pragma once
 
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "base/lifecycle.h"
@@ -25,6 +24,7 @@ namespace racewatch::classify {
 
 class ClassifierClient;
 class ClassifierService;
+class ServedModels;
 
 v1::ClassifierConfig WithDefaults(v1::ClassifierConfig config);
 void ValidateClassifierConfig(const v1::ClassifierConfig& config, base::Problems* problems);
@@ -35,12 +35,12 @@ class ClassifierRole final : public base::Component {
   ClassifierRole(const v1::ClassifierConfig& config, prometheus::Registry& registry, base::Log& log);
   ~ClassifierRole() override;
 
-  // Loads the model: call before service() is registered with a server. The error names the file.
+  // Loads the model and the canary: call before service() is registered with a server. The error names the file.
   base::Status Load();
   grpc::Service& service();
   // For the tagger of the same process (ClassifierService::LocalClient). After Load.
   std::unique_ptr<ClassifierClient> LocalClient();
-  // Loads the model file again and swaps it in; on error the model in service stays. Any thread.
+  // Loads the files again and swaps them in; on error what is in service stays. Any thread.
   base::Status Reload();
   // The same with another file, which later Reloads load too.
   base::Status Serve(const std::string& path);
@@ -54,9 +54,8 @@ class ClassifierRole final : public base::Component {
   const v1::ClassifierConfig config_;
   prometheus::Registry& registry_;
   base::Log& log_;
+  std::unique_ptr<ServedModels> models_;
   std::unique_ptr<ClassifierService> service_;
-  std::mutex mutex_;
-  std::string model_path_;  // config.model, unless Serve was given another
 };
 
 }  // namespace racewatch::classify

@@ -6,6 +6,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -17,7 +18,7 @@
 
 #include "base/metrics.h"
 #include "classify/classifier_client.h"
-#include "classify/model/model.h"
+#include "classify/served_models.h"
 #include "racewatch/v1/classifier_service.grpc.pb.h"
 
 namespace racewatch::classify {
@@ -29,6 +30,49 @@ DocumentView View(const v1::Document& document) {
   return {document.title(), document.text(), document.language()};
 }
 
+bool IsEmpty(const v1::Document& document) { return document.title().empty() && document.text().empty(); }
+
+// How often each label was given, and how a canary differed.
+class LabelMetrics {
+ public:
+  LabelMetrics(prometheus::Registry& registry, bool has_canary)
+      : given_(prometheus::BuildCounter().Name("racewatch_classifier_labels_total").Help("Labels given, `unsure` included.").Register(registry)),
+        differences_(prometheus::BuildCounter()
+                         .Name("racewatch_canary_differences_total")
+                         .Help("Labels that only one of the two models gave, of documents that the canary read too.")
+                         .Register(registry)) {
+    for (size_t i = 0; i < kAnswerLabels; ++i) {
+      const std::string& label = AnswerLabelNames()[i];
+      labels_[i] = &given_.Add({{"label", label}});
+      if (!has_canary) continue;
+      only_active_[i] = &differences_.Add({{"label", label}, {"only", "active"}});
+      only_canary_[i] = &differences_.Add({{"label", label}, {"only", "canary"}});
+    }
+    if (has_canary) documents_ = &base::MakeCounter(registry, "racewatch_canary_documents_total", "Documents that the canary read too.");
+  }
+
+  void Given(const std::vector<AnswerLabels>& answers) {
+    for (size_t i = 0; i < kAnswerLabels; ++i) {
+      size_t n = 0;
+      for (const AnswerLabels& labels : answers) n += labels[i];
+      if (n > 0) labels_[i]->Increment(static_cast<double>(n));
+    }
+  }
+
+  void Compared(const AnswerLabels& given, const AnswerLabels& canary) {
+    documents_->Increment();
+    const AnswerLabels differ = given ^ canary;
+    for (size_t i = 0; i < kAnswerLabels && differ.any(); ++i)
+      if (differ[i]) (given[i] ? only_active_ : only_canary_)[i]->Increment();
+  }
+
+ private:
+  prometheus::Family<prometheus::Counter>& given_;
+  prometheus::Family<prometheus::Counter>& differences_;
+  std::array<prometheus::Counter*, kAnswerLabels> labels_{}, only_active_{}, only_canary_{};
+  prometheus::Counter* documents_ = nullptr;
+};
+
 }  // namespace
 
 struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
@@ -37,10 +81,11 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
     std::function<void(Scratch&)> run;
   };
 
-  Impl(Options o, std::shared_ptr<const Model> m, prometheus::Registry& registry)
+  Impl(Options o, ServedModels& m, prometheus::Registry& registry)
       : options(o),
-        current(std::move(m)),
+        models(m),
         metrics(registry, "classifier"),
+        label_metrics(registry, m.Now().canary != nullptr),
         batch_documents(prometheus::BuildHistogram()
                             .Name("racewatch_classifier_batch_documents")
                             .Help("Documents per ClassifyBatch call.")
@@ -77,10 +122,10 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
     }
   }
 
-  // False: the queue is full or draining; nothing was taken.
-  bool Enqueue(size_t documents, std::function<void(Scratch&)> run) {
+  // False: the queue is full or draining; nothing was taken. A call of the operator (not `limited`) waits in a full queue.
+  bool Enqueue(size_t documents, std::function<void(Scratch&)> run, bool limited = true) {
     const std::scoped_lock lock(mutex);
-    if (draining || (documents_in_hand > 0 && documents_in_hand + documents > options.queue_documents_max)) return false;
+    if (draining || (limited && documents_in_hand > 0 && documents_in_hand + documents > options.queue_documents_max)) return false;
     documents_in_hand += documents;
     queue_documents.Set(static_cast<double>(documents_in_hand));
     queue.push_back({documents, std::move(run)});
@@ -130,29 +175,54 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
         reactor->Finish(grpc::Status::CANCELLED);
         return;
       }
-      TagBatch(*request, scratch, response);
+      const ServedModels::Serving serving = models.Now();
+      const std::vector<AnswerLabels> given = TagBatch(*serving.model, *request, scratch, response);
+      if (!serving.canary || !models.TakesSample()) {
+        reactor->Finish(grpc::Status::OK);
+        return;
+      }
+      const v1::ClassifyBatchRequest kept = *request;  // the call's own memory goes when it is finished
       reactor->Finish(grpc::Status::OK);
+      Compare(kept, given, *serving.canary, scratch);
     });
     return taken.ok() ? reactor : Refuse(context, reactor, taken);
   }
 
-  void TagBatch(const v1::ClassifyBatchRequest& request, Scratch& scratch, v1::ClassifyBatchResponse* response) {
+  // Returns the labels of each answer.
+  std::vector<AnswerLabels> TagBatch(const Model& model, const v1::ClassifyBatchRequest& request, Scratch& scratch,
+                                     v1::ClassifyBatchResponse* response) {
     const auto started = std::chrono::steady_clock::now();
-    const std::shared_ptr<const Model> model = Current();
-    response->set_model_version(model->version());
+    std::vector<AnswerLabels> given(static_cast<size_t>(request.documents_size()));
+    response->set_model_version(model.version());
     for (const v1::Document& document : request.documents()) {
       v1::ClassifyResult* result = response->add_results();
       result->set_id(document.id());
-      if (document.title().empty() && document.text().empty()) {
+      if (IsEmpty(document)) {
         result->set_code(static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
         result->set_error("document without title and text");
         metrics.Error("empty_document");
         continue;
       }
-      model->Classify(View(document), scratch, result->mutable_tags());
+      model.Classify(View(document), scratch, result->mutable_tags());
+      given[static_cast<size_t>(response->results_size()) - 1] = LabelsOf(result->tags());
     }
     metrics.Sent(request.documents_size());
+    label_metrics.Given(given);
     metrics.Duration(std::chrono::steady_clock::now() - started);
+    return given;
+  }
+
+  // What the canary says of the same documents, beside the answer given.
+  void Compare(const v1::ClassifyBatchRequest& request, const std::vector<AnswerLabels>& given, Comparison& canary, Scratch& scratch) {
+    v1::Tags tags;
+    for (int i = 0; i < request.documents_size(); ++i) {
+      const v1::Document& document = request.documents(i);
+      if (IsEmpty(document)) continue;
+      canary.model()->Classify(View(document), scratch, &tags);
+      const AnswerLabels labels = LabelsOf(tags);
+      canary.Add(given[static_cast<size_t>(i)], labels);
+      label_metrics.Compared(given[static_cast<size_t>(i)], labels);
+    }
   }
 
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context, const v1::ExplainRequest* request,
@@ -160,7 +230,7 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
     auto* reactor = context->DefaultReactor();
     const bool taken = Enqueue(1, [this, request, response, reactor](Scratch& scratch) {
       const std::vector<std::string> labels(request->labels().begin(), request->labels().end());
-      const base::Status status = Current()->Explain(View(request->document()), labels, scratch, response);
+      const base::Status status = models.Now().model->Explain(View(request->document()), labels, scratch, response);
       reactor->Finish(grpc::Status(static_cast<grpc::StatusCode>(status.code()), status.message()));
     });
     if (taken) return reactor;
@@ -170,27 +240,67 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
 
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context, const v1::GetModelRequest*,
                                      v1::GetModelResponse* response) override {
-    const std::shared_ptr<const Model> model = Current();
-    response->set_model_version(model->version());
+    const ServedModels::Serving serving = models.Now();
+    response->set_model_version(serving.model->version());
     response->set_taxonomy_version(std::string(base::kTaxonomyVersion));
-    response->set_sha256(model->sha256());
-    response->set_features(model->features());
-    response->set_card(model->card());
-    for (std::string& label : model->labels()) response->add_labels(std::move(label));
+    response->set_sha256(serving.model->sha256());
+    response->set_features(serving.model->features());
+    response->set_card(serving.model->card());
+    response->set_previous_model_version(models.previous_version());
+    for (std::string& label : serving.model->labels()) response->add_labels(std::move(label));
+    if (serving.canary) FillCanary(*serving.canary, response->mutable_canary());
     auto* reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
     return reactor;
   }
 
-  std::shared_ptr<const Model> Current() const {
-    const std::scoped_lock lock(mutex);
-    return current;
+  void FillCanary(const Comparison& canary, v1::CanaryStatus* out) const {
+    out->set_model_version(canary.model()->version());
+    out->set_percent(models.canary_percent());
+    out->set_documents(canary.documents());
+    for (size_t i = 0; i < kAnswerLabels; ++i) {
+      const Comparison::Counts counts = canary.Of(i);
+      if (counts.both + counts.only_active + counts.only_canary == 0) continue;
+      v1::CanaryDifference* difference = out->add_differences();
+      difference->set_label(AnswerLabelNames()[i]);
+      difference->set_both(counts.both);
+      difference->set_only_active(counts.only_active);
+      difference->set_only_canary(counts.only_canary);
+    }
+  }
+
+  // Loading reads files: a worker does it, no thread of the server.
+  template <typename Response>
+  grpc::ServerUnaryReactor* Exchange(grpc::CallbackServerContext* context, Response* response,
+                                     std::function<base::Result<ServedModels::Change>()> change) {
+    auto* reactor = context->DefaultReactor();
+    const bool taken = Enqueue(1, [response, reactor, change = std::move(change)](Scratch&) {
+      const auto changed = change();
+      if (changed.ok()) {
+        response->set_model_version(changed->model->version());
+        response->set_previous_model_version(changed->previous_version);
+        if constexpr (requires { response->set_sha256(""); }) response->set_sha256(changed->model->sha256());
+      }
+      reactor->Finish(grpc::Status(static_cast<grpc::StatusCode>(changed.status().code()), changed.status().message()));
+    }, false);
+    return taken ? reactor : Refuse(context, reactor, base::Unavailable("classifier is stopping"));
+  }
+
+  grpc::ServerUnaryReactor* ReloadModel(grpc::CallbackServerContext* context, const v1::ReloadModelRequest* request,
+                                        v1::ReloadModelResponse* response) override {
+    return Exchange(context, response, [this, request] { return models.ReloadFile(request->file()); });
+  }
+
+  grpc::ServerUnaryReactor* RollbackModel(grpc::CallbackServerContext* context, const v1::RollbackModelRequest*,
+                                          v1::RollbackModelResponse* response) override {
+    return Exchange(context, response, [this] { return models.Rollback(); });
   }
 
   const Options options;
+  ServedModels& models;
   mutable std::mutex mutex;
-  std::shared_ptr<const Model> current;
   base::StageMetrics metrics;
+  LabelMetrics label_metrics;
   prometheus::Histogram& batch_documents;
   prometheus::Gauge& queue_documents;
   std::condition_variable_any wake;
@@ -219,16 +329,20 @@ class ClassifierService::LocalCalls final : public ClassifierClient {
     };
     auto call = std::make_shared<Call>(Call{std::move(request), std::move(callback), std::chrono::steady_clock::now() + deadline});
     Began();
-    const base::Status taken = impl_.Accept(call->request, [this, call](Scratch& scratch) {
+    const base::Status taken = impl_.Accept(call->request, [this, call, &impl = impl_](Scratch& scratch) {
       Reply reply = MakeReply();
       if (closing_ || std::chrono::steady_clock::now() > call->deadline) {
-        impl_.metrics.Dropped("cancelled", call->request.documents_size());
+        impl.metrics.Dropped("cancelled", call->request.documents_size());
         reply.status = closing_ ? base::Cancelled("classifier: stopping") : base::DeadlineExceeded("classifier: not in time");
-      } else {
-        impl_.TagBatch(call->request, scratch, &reply.response);
+        call->callback(std::move(reply));
+        Ended();
+        return;
       }
+      const ServedModels::Serving serving = impl.models.Now();
+      const std::vector<AnswerLabels> given = impl.TagBatch(*serving.model, call->request, scratch, &reply.response);
       call->callback(std::move(reply));
-      Ended();
+      Ended();  // this object may be gone from here on
+      if (serving.canary && impl.models.TakesSample()) impl.Compare(call->request, given, *serving.canary, scratch);
     });
     if (taken.ok()) return;
     Reply reply = MakeReply();
@@ -260,19 +374,12 @@ class ClassifierService::LocalCalls final : public ClassifierClient {
   std::atomic<bool> closing_ = false;
 };
 
-ClassifierService::ClassifierService(Options options, std::shared_ptr<const Model> model, prometheus::Registry& registry)
-    : impl_(std::make_unique<Impl>(options, std::move(model), registry)) {}
+ClassifierService::ClassifierService(Options options, ServedModels& models, prometheus::Registry& registry)
+    : impl_(std::make_unique<Impl>(options, models, registry)) {}
 ClassifierService::~ClassifierService() = default;
 
 grpc::Service& ClassifierService::service() { return *impl_; }
 std::unique_ptr<ClassifierClient> ClassifierService::LocalClient() { return std::make_unique<LocalCalls>(*impl_); }
-
-void ClassifierService::SetModel(std::shared_ptr<const Model> model) {
-  const std::scoped_lock lock(impl_->mutex);
-  impl_->current = std::move(model);
-}
-
-std::shared_ptr<const Model> ClassifierService::model() const { return impl_->Current(); }
 
 base::Status ClassifierService::Drain(std::chrono::milliseconds timeout) {
   std::unique_lock lock(impl_->mutex);

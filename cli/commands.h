@@ -59,7 +59,7 @@ inline constexpr auto kCommands = std::to_array<Command>({
     {"topics", "Make or verify the topics on a Kafka cluster", RunTopics},
     {"dlq", "List, show and requeue dead letters", RunDlq},
     {"config", "Check configurations without starting anything", RunConfig},
-    {"model", "Show the model card", RunModel},
+    {"model", "Show or compare models, exchange the one in service", RunModel},
 });
 
 }  // namespace racewatch::cli

@@ -8,12 +8,14 @@
 #include <atomic>
 #include <condition_variable>
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 
 #include "base/grpc_server.h"
 #include "classify/classifier_client.h"
 #include "classify/model/model.h"
+#include "classify/served_models.h"
 #include "racewatch/v1/classifier_service.grpc.pb.h"
 
 namespace racewatch::classify {
@@ -29,13 +31,14 @@ constexpr char kText[] =
 class ClassifierServiceTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto loaded = Model::Load(DefaultModelPath());
+    auto loaded = ServedModels::Load({.path = DefaultModelPath()}, log_);
     ASSERT_TRUE(loaded.ok()) << loaded.status().message();
-    model_ = std::move(*loaded);
+    models_ = std::move(*loaded);
+    model_ = models_->Now().model;
   }
 
   void Start(ClassifierService::Options options) {
-    service_ = std::make_unique<ClassifierService>(options, model_, registry_);
+    service_ = std::make_unique<ClassifierService>(options, *models_, registry_);
     server_ = std::make_unique<base::GrpcServer>(base::GrpcServer::Options{"127.0.0.1:0"});
     server_->AddService(kClassifierServiceName, service_->service());
     ASSERT_TRUE(server_->Start().ok());
@@ -61,6 +64,8 @@ class ClassifierServiceTest : public testing::Test {
     return request;
   }
 
+  base::Log log_{{.level = base::LogLevel::kError}};
+  std::unique_ptr<ServedModels> models_;
   std::shared_ptr<const Model> model_;
   prometheus::Registry registry_;
   std::unique_ptr<ClassifierService> service_;
@@ -177,19 +182,18 @@ TEST_F(ClassifierServiceTest, FinishesWhatItHasAndTakesNoMoreWhenItDrains) {
   EXPECT_EQ(Classify(Batch(8), &response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
-TEST_F(ClassifierServiceTest, ReloadsUnderLoadWithoutAnErrorOrAMixedBatch) {
-  Start({2, 4096});
-  auto again = Model::Load(DefaultModelPath());
-  ASSERT_TRUE(again.ok());
-  const std::shared_ptr<const Model> other = std::move(*again);
-  std::jthread swapper([&](std::stop_token stop) {
-    for (int i = 0; !stop.stop_requested(); ++i) service_->SetModel(i % 2 == 0 ? other : model_);
-  });
-  for (int i = 0; i < 50; ++i) {
-    v1::ClassifyBatchResponse response;
-    ASSERT_TRUE(Classify(Batch(16), &response).ok());
-    for (const auto& result : response.results()) EXPECT_EQ(result.tags().model_version(), response.model_version());
-  }
+TEST_F(ClassifierServiceTest, CountsTheLabelsItGives) {
+  Start({1, 1024});
+  v1::ClassifyBatchResponse response;
+  ASSERT_TRUE(Classify(Batch(5), &response).ok());
+  const AnswerLabels labels = LabelsOf(response.results(0).tags());
+  ASSERT_TRUE(labels[0]) << "the test needs a relevant document";
+  std::map<std::string, double> counted;
+  for (const auto& family : registry_.Collect())
+    if (family.name == "racewatch_classifier_labels_total")
+      for (const auto& metric : family.metric) counted[metric.label.at(0).value] = metric.counter.value;
+  ASSERT_EQ(counted.size(), kAnswerLabels);
+  for (size_t i = 0; i < kAnswerLabels; ++i) EXPECT_EQ(counted[AnswerLabelNames()[i]], labels[i] ? 5 : 0) << AnswerLabelNames()[i];
 }
 
 TEST_F(ClassifierServiceTest, SaysWhichModelItServesAndExplainsIt) {
