@@ -16,6 +16,9 @@ int RunBackfillCommand(int argc, char** argv);
 int RunTrends(int argc, char** argv);
 int RunAlerts(int argc, char** argv);
 int RunWhere(int argc, char** argv);
+int RunSample(int argc, char** argv);
+int RunCorrect(int argc, char** argv);
+int RunCorrections(int argc, char** argv);
 int RunTakedown(int argc, char** argv);
 int RunDigest(int argc, char** argv);
 int RunParse(int argc, char** argv);
@@ -43,6 +46,9 @@ inline constexpr auto kCommands = std::to_array<Command>({
     {"trends", "Show the counts of a running store", RunTrends},
     {"alerts", "List, show and follow alerts", RunAlerts},
     {"where", "Show where an article is and what happened to it", RunWhere},
+    {"sample", "Draw a random sample of the articles behind a count", RunSample},
+    {"correct", "Keep what a reader says the labels of an article are", RunCorrect},
+    {"corrections", "List what readers corrected, export it for training", RunCorrections},
     {"takedown", "Remove the text of one article everywhere", RunTakedown},
     {"digest", "Print the digests of a running store", RunDigest},
     {"parse", "Read one feed into JSON", RunParse},

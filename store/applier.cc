@@ -10,6 +10,7 @@
 
 #include "racewatch/v1/tagged_article.pb.h"
 #include "store/codec.h"
+#include "store/corrections.h"
 
 namespace racewatch::store {
 namespace {
@@ -194,6 +195,7 @@ base::Status Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch
   }
   if (!decision.changed) return {};
   const bool redacted_now = decision.row.redacted && (!before || !before->redacted);
+  if (redacted_now) redacted_.push_back(parsed->id);
   if (decision.outcome == Outcome::kStored || decision.outcome == Outcome::kRevised) {
     decision.row.version = (before ? before->version : 0) + 1;
     Progress& progress = *parsed->progress;
@@ -265,6 +267,7 @@ base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, b
   }
   texts_.clear();
   RW_RETURN_IF_ERROR(ReadKnown(parsed));
+  redacted_.clear();
   for (Parsed& p : parsed) {
     // A source may not move the store's time past the clock.
     p.progress->stream_ms = std::max(p.progress->stream_ms, std::min(p.sighting.fetched_at_ms, now_ms));
@@ -273,6 +276,7 @@ base::Result<Applied> Applier::Apply(const std::vector<base::Record>& records, b
     RW_RETURN_IF_ERROR(ApplyOne(&p, now_ms, batch, &out));
   }
   WriteTexts(batch);
+  for (const std::string& id : redacted_) RW_RETURN_IF_ERROR(RedactCorrections(engine_, id, batch));
   for (auto& [id, known] : known_)
     if (known.dirty) batch->Replace(Table::kArticle, id, std::move(known.stored), known.row.Encode(), moment_);
   batch->Expect(Table::kMeta, std::string(kFrozenKey), frozen_);

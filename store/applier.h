@@ -109,6 +109,7 @@ class Applier {
   std::vector<Texts> texts_;  // of this batch
   uint64_t moment_ = 0;       // of the engine, when its rows were read
   std::unordered_map<std::string, Known> known_;  // rows of this batch, as left by its earlier records
+  std::vector<std::string> redacted_;             // ids that this batch takes the text of
 };
 
 }  // namespace racewatch::store

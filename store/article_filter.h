@@ -26,6 +26,7 @@ class CompiledFilter {
   // What can be told from the counts alone; then what needs the text.
   bool MatchesCounts(const Contribution& what) const;
   bool MatchesArticle(const v1::Article& article) const;
+  bool needs_article() const { return !publisher_.empty() || !words_.empty(); }
 
   std::optional<base::UnixMs> from, to;
 

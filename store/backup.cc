@@ -17,7 +17,7 @@ constexpr size_t kBlockBytes = 1u << 20;        // of rows, before compression
 constexpr size_t kBlockBytesMax = 64u << 20;    // refused when a file claims more
 constexpr size_t kBlockHeadBytes = 12;          // size, checksum
 constexpr char kRestoringKey[] = "restoring";
-constexpr auto kLastTable = static_cast<uint8_t>(Table::kStoryLead);
+constexpr auto kTablesEnd = static_cast<uint8_t>(kLastTable) + 1;
 
 std::string Block(const std::string& rows) {
   std::string packed(ZSTD_compressBound(rows.size()), '\0');
@@ -61,7 +61,7 @@ base::Result<uint64_t> PutRows(const std::string& rows, Engine& engine) {
   for (Reader in(rows); !in.done(); ++count) {
     const auto table = in.Big<uint8_t>();
     const std::string_view key = in.Text(), value = in.Text();
-    if (!in.ok() || table == 0 || table > kLastTable) return Damaged("a row is damaged");
+    if (!in.ok() || table == 0 || table >= kTablesEnd) return Damaged("a row is damaged");
     if (IsSchema(static_cast<Table>(table), key) && Reader(value).Varint() > kSchemaVersion) return Damaged("written by a newer racewatch");
     batch.Put(static_cast<Table>(table), std::string(key), std::string(value));
   }
@@ -94,7 +94,7 @@ base::Result<std::string> BackupWriter::Next() {
   Impl& impl = *impl_;
   if (!std::exchange(impl.begun, true)) return std::string(kHeader);
   std::string rows;
-  for (; impl.table <= kLastTable && rows.size() < kBlockBytes; ) {
+  for (; impl.table < kTablesEnd && rows.size() < kBlockBytes; ) {
     bool more = false;
     RW_RETURN_IF_ERROR(impl.view->Scan(static_cast<Table>(impl.table), impl.from, "", false, [&](std::string_view key, std::string_view value) {
       if (rows.size() >= kBlockBytes) return more = true, false;

@@ -26,7 +26,7 @@ namespace racewatch::store {
 
 // Version of the layout of all tables; a state written by a newer build is refused.
 // (Migrate in migrations.h brings an older one up.)
-inline constexpr uint32_t kSchemaVersion = 5;
+inline constexpr uint32_t kSchemaVersion = 6;
 
 enum class Table : uint8_t {
   kMeta = 1,         // name → value
@@ -48,7 +48,9 @@ enum class Table : uint8_t {
   kOutbox = 17,      // sequence of the alert log → nothing; deleted once delivered
   kGeneration = 18,  // (generation, table, key) → a row of that table as generation_engine.h says
   kStoryLead = 19,   // id of an article that left with its frozen day → id of the story it is the earliest copy of
+  kCorrection = 20,  // what readers corrected, and how to find it (corrections.cc)
 };
+inline constexpr Table kLastTable = Table::kCorrection;
 
 inline Table TableOf(CountLedger::Kind kind) { return static_cast<Table>(kind); }
 static_assert(static_cast<int>(CountLedger::Kind::kWindow) == static_cast<int>(Table::kWindow));

@@ -182,6 +182,13 @@ const std::vector<Endpoint>& Endpoints() {
          const base::Status status = q.ListQueries({}, &response);
          return Json(status, response);
        }},
+      {"/api/v1/corrections", "/api/v1/corrections", "What readers corrected, oldest first", "ListCorrectionsResponse",
+       Join({{{"article_id", "string", "Of one article only"}}, PageParameters()}),
+       [](const Query& q, const HttpRequest& r) { return Call(r, ReadCorrections, q, &Query::ListCorrections); }},
+      {"/api/v1/sample", "/api/v1/sample", "A random sample of the articles behind a count, each as likely as any other", "SampleArticlesResponse",
+       Join({FilterParameters(),
+             {{"size", "integer", "Default 20, at most 200"}, {"seed", "integer", "The same seed gives the same sample of the same articles; absent: a new one"}}}),
+       [](const Query& q, const HttpRequest& r) { return Call(r, ReadSample, q, &Query::SampleArticles); }},
       {"/api/v1/where", "/api/v1/where", "One article's path through the pipeline, with drop reasons", "WhereIsResponse",
        {{"article", "string", "An article id or an address"}}, AnswerWhere},
   };
@@ -316,6 +323,9 @@ std::string ParametersJson(const Endpoint& endpoint) {
 
 }  // namespace
 
+constexpr std::string_view kPostCorrection =
+    R"(,"post":{"summary":"Keeps what a reader says the labels of one article are; counts do not change","requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","required":["article","labels","reader"],"properties":{"article":{"type":"string","description":"An article id or an address"},"labels":{"type":"object","properties":{"relevant":{"type":"boolean"},"themes":{"type":"array","items":{"type":"string"}},"stance":{"type":"object","additionalProperties":{"type":"string","enum":["favor","against","neutral"]}},"lean":{"type":"string","enum":["","us","china","neutral"]}}},"reader":{"type":"string"},"note":{"type":"string"}}}}}},"responses":{"200":{"description":"AddCorrectionResponse of store_service.proto as proto3 JSON","content":{"application/json":{"schema":{"type":"object"}}}},"400":{"description":"What is wrong, as {code, message}"},"404":{"description":"No such article is kept, or its text is not"},"429":{"description":"The limit of corrections is reached"},"503":{"description":"The store is starting"}}})";
+
 std::string OpenApiDocument() {
   std::string paths;
   for (const auto* endpoints : {&Endpoints(), &StreamEndpoints()})
@@ -328,7 +338,9 @@ std::string OpenApiDocument() {
                std::string(endpoint.content_type) + "\":{\"schema\":{\"type\":\"" + (message ? "object" : "string") + "\"}}}}," +
                (message ? "" : "\"304\":{\"description\":\"Nothing has changed since the ETag sent as If-None-Match\"},") +
                "\"400\":{\"description\":\"What is wrong, as {code, message}\"}," +
-               "\"404\":{\"description\":\"Not known\"},\"503\":{\"description\":\"The store is starting\"}}}}";
+               "\"404\":{\"description\":\"Not known\"},\"503\":{\"description\":\"The store is starting\"}}}";
+      if (endpoint.path == "/api/v1/corrections") paths += kPostCorrection;
+      paths += "}";
     }
   paths += R"(,"/api/v1/digest":{"get":{"summary":"Digests of the state, to compare stores","responses":{"200":{"description":"{digest, story_digest}"}}}})";
   paths += R"(,"/api/v1/alerts/test":{"post":{"summary":"What a rule would have sent, {rule, from, to}; one alert a line","responses":{"200":{"description":"Alerts as on the topic"},"400":{"description":"What is wrong, as {code, message}"}}}})";

@@ -178,6 +178,30 @@ base::Status ReadAlerts(const base::HttpRequest& request, v1::ListAlertsRequest*
   return {};
 }
 
+base::Status ReadCorrections(const base::HttpRequest& request, v1::ListCorrectionsRequest* out) {
+  uint32_t size = 0;
+  RW_RETURN_IF_ERROR(ReadPage(request, &size, out->mutable_page_token()));
+  out->set_page_size(size);
+  out->set_article_id(request.Query("article_id"));
+  return {};
+}
+
+base::Status ReadSample(const base::HttpRequest& request, v1::SampleArticlesRequest* out) {
+  const auto number = [&request](const char* name, auto* value) -> base::Status {
+    const std::string text = request.Query(name, "0");
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+    if (error != std::errc() || end != text.data() + text.size()) return Bad(name, text, "a whole number");
+    return {};
+  };
+  uint32_t size = 0;
+  uint64_t seed = 0;
+  RW_RETURN_IF_ERROR(number("size", &size));
+  RW_RETURN_IF_ERROR(number("seed", &seed));
+  out->set_size(size);
+  out->set_seed(seed);
+  return ReadFilter(request, out->mutable_filter());
+}
+
 base::Status ReadFilter(const base::HttpRequest& request, v1::ArticleFilter* out) {
   out->set_theme(request.Query("theme"));
   out->set_target(request.Query("target"));

@@ -22,7 +22,9 @@ class GetCoverageResponse;
 class GetTrendsRequest;
 class GetTrendsResponse;
 class ListAlertsRequest;
+class ListCorrectionsRequest;
 class ListStoriesRequest;
+class SampleArticlesRequest;
 }  // namespace racewatch::v1
 
 namespace racewatch::store {
@@ -41,6 +43,8 @@ base::Status ReadCompare(const base::HttpRequest& request, v1::CompareTrendsRequ
 base::Status ReadCoverageRequest(const base::HttpRequest& request, v1::GetCoverageRequest* out);
 base::Status ReadStories(const base::HttpRequest& request, v1::ListStoriesRequest* out);
 base::Status ReadAlerts(const base::HttpRequest& request, v1::ListAlertsRequest* out);
+base::Status ReadCorrections(const base::HttpRequest& request, v1::ListCorrectionsRequest* out);
+base::Status ReadSample(const base::HttpRequest& request, v1::SampleArticlesRequest* out);
 base::Status ReadFilter(const base::HttpRequest& request, v1::ArticleFilter* out);
 base::Status ReadPage(const base::HttpRequest& request, uint32_t* size, std::string* token);
 base::Result<bool> ReadBool(const base::HttpRequest& request, const std::string& name, bool otherwise);

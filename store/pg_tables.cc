@@ -27,7 +27,8 @@ constexpr std::array kShapes = {
     Shape{Table::kStoryMember, "story_member", false}, Shape{Table::kStoryTime, "story_time", false},
     Shape{Table::kStoryEntry, "story_entry", false}, Shape{Table::kAlertLog, "alert_log", false},
     Shape{Table::kOutbox, "outbox", false},     Shape{Table::kGeneration, "generation", true},
-    Shape{Table::kStoryLead, "story_lead", false}};
+    Shape{Table::kStoryLead, "story_lead", false},
+    Shape{Table::kCorrection, "correction", false}};
 
 constexpr size_t kPackBytesMin = 400;
 constexpr int kPackLevel = 1;  // levels below 0 take a little less time and half as much room again, which the server pays for; any unpacks

@@ -29,10 +29,14 @@ class GetTrendsRequest;
 class GetTrendsResponse;
 class ListAlertsRequest;
 class ListAlertsResponse;
+class ListCorrectionsRequest;
+class ListCorrectionsResponse;
 class ListQueriesRequest;
 class ListQueriesResponse;
 class ListStoriesRequest;
 class ListStoriesResponse;
+class SampleArticlesRequest;
+class SampleArticlesResponse;
 class Story;
 class TaggedArticle;
 class WatchAlertsResponse;
@@ -72,6 +76,9 @@ class Query {
   base::Status GetStory(const v1::GetStoryRequest& request, v1::GetStoryResponse* response) const;
   base::Status ListAlerts(const v1::ListAlertsRequest& request, v1::ListAlertsResponse* response) const;
   base::Status WhereIs(const v1::WhereIsRequest& request, v1::WhereIsResponse* response) const;
+  base::Status ListCorrections(const v1::ListCorrectionsRequest& request, v1::ListCorrectionsResponse* response) const;
+  // Reads the rows of all articles that the store knows by id, or of the hours asked for: some 100,000 or more a second.
+  base::Status SampleArticles(const v1::SampleArticlesRequest& request, v1::SampleArticlesResponse* response) const;
 
   // Articles as counted, latest first, each at the place of its last revision; those without their text are left out. At most
   // `page_size` (0: 50) matches, of places before `before` (0: from the end). Returns where the next page begins; 0: it is

@@ -5,6 +5,7 @@
 
 #include "racewatch/v1/store_service.pb.h"
 #include "store/applier.h"
+#include "store/article_lookup.h"
 #include "store/article_row.h"
 #include "store/codec.h"
 #include "store/query.h"
@@ -90,15 +91,6 @@ void FillMember(const std::string& id, const MemberRow& row, const v1::Article& 
   out->set_title(article.title());
   out->set_url(article.url());
   if (row.event_ms > 0) SetMs(out->mutable_published(), row.event_ms);
-}
-
-// An article id, or the article behind an address.
-base::Result<std::string> ResolveArticle(const View& view, const std::string& text) {
-  if (text.empty()) return base::InvalidArgument("article: an article id or an address is needed");
-  if (const auto id = ParseArticleId(text)) return IdBytes(*id);
-  RW_ASSIGN_OR_RETURN(const auto stored, view.Get(Table::kUrl, UrlKey(text)));
-  if (!stored) return base::NotFound("article '" + text.substr(0, 200) + "': the store has not seen it");
-  return *stored;
 }
 
 void AddStep(v1::WhereIsResponse* out, base::UnixMs at, const char* stage, const char* what, std::string_view reason = "") {

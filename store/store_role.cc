@@ -12,6 +12,8 @@
 #include "base/http_server.h"
 #include "base/metrics.h"
 #include "racewatch/v1/config.pb.h"
+#include "store/correction_api.h"
+#include "store/corrections.h"
 #include "store/digest.h"
 #include "store/http_api.h"
 #include "store/http_params.h"
@@ -40,7 +42,7 @@ struct StoreRole::Impl {
   Impl(const v1::StoreConfig& c, base::Sink& s, base::Clock& t, prometheus::Registry& r, base::Log& l,
        base::HttpServer& http, std::string dir)
       : config(c), sink(s), clock(t), registry(r), log(l), state_dir(std::move(dir)),
-        api(http, changes, c.page()), retag(http, t), server(changes), trends(std::make_shared<TrendCollectable>(t)) {
+        api(http, changes, c.page()), correction_api(http), retag(http, t), server(changes), trends(std::make_shared<TrendCollectable>(t)) {
     http.ExportMetrics(trends);
     http.Handle("POST", "/api/v1/alerts/test", [this](const base::HttpRequest& request) {
       return AnswerTrial(served, request, clock.NowMs());
@@ -58,8 +60,10 @@ struct StoreRole::Impl {
   Changes changes;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Query> query;
+  std::unique_ptr<Corrections> corrections;
   std::unique_ptr<StoreLoop> loop;
   HttpApi api;
+  CorrectionApi correction_api;
   RetagApi retag;
   RetagSource retag_source;
   StoreServer server;
@@ -75,6 +79,7 @@ struct StoreRole::Impl {
   std::atomic<bool> running = false;
   std::jthread thread;  // last: ends first
 
+  base::Result<std::string> RemoveText(const std::string& article) const;
   base::HttpResponse TakeDown(const base::HttpRequest& request) const;
   // Sums over several processes would count everything as often as there are processes: the leader alone exports.
   void ServeTrends() { trends->Serve(loop->leading() ? &loop->active() : nullptr); }
@@ -87,9 +92,19 @@ struct StoreRole::Impl {
   }
 };
 
+// Corrections outlive their article, so they are looked at whether or not it is kept.
+base::Result<std::string> StoreRole::Impl::RemoveText(const std::string& article) const {
+  if (!running) return base::Unavailable("the store is not running");
+  auto id = store::TakeDown(loop->active(), sink, article);
+  if (!id.ok() && id.status().code() != base::Code::kNotFound) return id;
+  RW_ASSIGN_OR_RETURN(const auto corrected, corrections->Redact(id.ok() ? *id : article));
+  if (!id.ok() && corrected) return *corrected;
+  return id;
+}
+
 base::HttpResponse StoreRole::Impl::TakeDown(const base::HttpRequest& request) const {
   base::HttpResponse response;
-  const auto id = running ? store::TakeDown(loop->active(), sink, request.Query("article")) : base::Result<std::string>(base::Unavailable("the store is not running"));
+  const auto id = RemoveText(request.Query("article"));
   response.status = HttpStatusFor(id.status());
   response.body = id.ok() ? "{\"article_id\":\"" + *id + "\"}\n" : ErrorJson(id.status());
   if (id.ok()) log.Info("taken_down", {{"article", *id}});
@@ -130,7 +145,8 @@ StoreRole::StoreRole(const v1::StoreConfig& config, base::Sink& sink, base::Cloc
 StoreRole::~StoreRole() {
   (void)Stop(milliseconds(0));
   impl_->api.Serve(nullptr, nullptr);
-  impl_->server.Serve(nullptr);
+  impl_->correction_api.Serve(nullptr);
+  impl_->server.Serve(nullptr, nullptr);
   impl_->trends->Serve(nullptr);
   impl_->retag.Serve(nullptr);
   impl_->served = nullptr;
@@ -157,7 +173,9 @@ base::Status StoreRole::Start() {
   const Engine& active = impl.loop->active();
   impl.query = std::make_unique<Query>(active, impl.clock);
   impl.api.Serve(impl.query.get(), &active);
-  impl.server.Serve(impl.query.get());
+  impl.corrections = std::make_unique<Corrections>(*impl.engine, impl.clock);
+  impl.correction_api.Serve(impl.corrections.get());
+  impl.server.Serve(impl.query.get(), impl.corrections.get());
   impl.ServeTrends();
   impl.retag.Serve(impl.engine.get());
   impl.served = &active;

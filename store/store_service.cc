@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "racewatch/v1/store_service.grpc.pb.h"
+#include "store/corrections.h"
 #include "store/query.h"
 
 namespace racewatch::store {
@@ -262,6 +263,22 @@ struct StoreServer::Impl final : Base {
     return Unary(c, in, out, &Query::GetCoverage);
   }
 
+  grpc::ServerUnaryReactor* ListCorrections(grpc::CallbackServerContext* c, const v1::ListCorrectionsRequest* in, v1::ListCorrectionsResponse* out) override {
+    return Unary(c, in, out, &Query::ListCorrections);
+  }
+  grpc::ServerUnaryReactor* SampleArticles(grpc::CallbackServerContext* c, const v1::SampleArticlesRequest* in, v1::SampleArticlesResponse* out) override {
+    return Unary(c, in, out, &Query::SampleArticles);
+  }
+  grpc::ServerUnaryReactor* AddCorrection(grpc::CallbackServerContext* context, const v1::AddCorrectionRequest* in, v1::AddCorrectionResponse* out) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const bool taken = pool.Run([=, this] {
+      Corrections* c = corrections;
+      reactor->Finish(ToGrpc(c ? c->Add(*in, out) : base::Unavailable("the store is starting")));
+    });
+    if (!taken) reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls, try later"});
+    return reactor;
+  }
+
   grpc::ServerWriteReactor<v1::WatchArticlesResponse>* WatchArticles(grpc::CallbackServerContext*, const v1::WatchArticlesRequest* in) override {
     struct State {
       bool begun = false;
@@ -309,6 +326,7 @@ struct StoreServer::Impl final : Base {
 
   Changes& changes;
   std::atomic<const Query*> query = nullptr;
+  std::atomic<Corrections*> corrections = nullptr;
   Watches watches;
   Pool pool;
   std::jthread waker;  // last: ends first
@@ -317,6 +335,9 @@ struct StoreServer::Impl final : Base {
 StoreServer::StoreServer(Changes& changes) : impl_(std::make_unique<Impl>(changes)) {}
 StoreServer::~StoreServer() = default;
 grpc::Service& StoreServer::service() { return *impl_; }
-void StoreServer::Serve(const Query* query) { impl_->query = query; }
+void StoreServer::Serve(const Query* query, Corrections* corrections) {
+  impl_->query = query;
+  impl_->corrections = corrections;
+}
 
 }  // namespace racewatch::store

@@ -12,6 +12,7 @@ class Service;
 namespace racewatch::store {
 
 class Changes;
+class Corrections;
 class Query;
 
 inline constexpr size_t kCallsMax = 256;
@@ -24,7 +25,7 @@ class StoreServer {
   ~StoreServer();
 
   grpc::Service& service();
-  void Serve(const Query* query);  // nullptr: stop answering
+  void Serve(const Query* query, Corrections* corrections);  // nullptr: stop answering
 
  private:
   struct Impl;

@@ -63,6 +63,13 @@ async function get(path, parameters = {}) {
   return response.json();
 }
 
+async function post(path, body) {
+  const response = await fetch(`/api/v1/${path}`, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)});
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.message || `HTTP ${response.status}`);
+  return answer;
+}
+
 const number = (value) => Number(value ?? 0);  // uint64 arrives as a string
 const time = (value) => value ? Date.parse(value) : 0;
 const utc = (ms) => ms ? charts.full.format(ms) : '–';
@@ -97,8 +104,8 @@ function shape(response, period) {
     for (let t = at; t < at + step; t += width) missing += state.gaps.has(t);
     return missing * width > step / 2;
   });
-  const series = new Map();
-  for (const {key, points} of response.series ?? []) {
+  const series = new Map(), rates = new Map();
+  for (const {key, points, true_positive_rate, false_positive_rate} of response.series ?? []) {
     if (key.language || key.publisher_group) continue;
     const name = key.theme && !key.target ? `theme=${key.theme}` : key.target ? `stance=${key.target}:${key.position}` : `lean=${key.lean}`;
     const values = starts.map(() => 0);
@@ -107,8 +114,11 @@ function shape(response, period) {
       if (i !== undefined) values[i] += number(point.articles);
     }
     series.set(name, values);
+    // Corrected only if every window is: another model's errors are not known.
+    if (true_positive_rate !== undefined && (points ?? []).every((point) => point.adjusted_share !== undefined))
+      rates.set(name, {hit: number(true_positive_rate), fault: number(false_positive_rate)});
   }
-  return {starts, gaps, series, newest, step};
+  return {starts, gaps, series, rates, newest, step};
 }
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
@@ -124,6 +134,14 @@ function wilson(n, total) {
 }
 const percent = (x) => `${Math.round(100 * x)} %`;
 
+// Share and interval as words; with known rates also corrected for them (adjusted classify and count, Forman 2008).
+function shareWords(n, total, rates) {
+  const words = (share, low, high) => `${percent(share)} (${percent(low)} to ${percent(high)})`;
+  const raw = [n / total, ...wilson(n, total)];
+  const adjust = (share) => Math.min(1, Math.max(0, (share - rates.fault) / (rates.hit - rates.fault)));
+  return words(...raw) + (rates ? `, corrected ${words(...raw.map(adjust))}` : '');
+}
+
 function partsOf(trends, names, prefix) {
   return Object.entries(names).map(([name, label]) => {
     const values = valuesOf(trends, `${prefix}${name}`);
@@ -137,12 +155,11 @@ function drawThemes(trends, relevant) {
   rows.sort((a, b) => b.total - a.total || a.label.localeCompare(b.label));
   const most = Math.max(1, ...rows.flatMap((row) => row.values));  // one scale, so that heights compare
   list('themes').replaceChildren(...rows.map((row) => {
-    const [low, high] = wilson(row.total, relevant);
     const button = el('button', {type: 'button', class: 'multiple', 'aria-pressed': String(state.theme === row.id)},
         el('span', {class: 'head'}, el('span', {}, row.label), el('b', {}, row.total)),
         charts.columns(trends.starts, [{name: 'theme', label: row.label, values: row.values}], trends.gaps,
                        {step: trends.step, width: 270, height: 42, label: row.label, axes: false, most}),
-        el('span', {class: 'quiet'}, relevant ? `${percent(row.total / relevant)} of relevant (${percent(low)} to ${percent(high)})` : 'no relevant articles'));
+        el('span', {class: 'quiet'}, relevant ? `of relevant: ${shareWords(row.total, relevant, trends.rates.get(`theme=${row.id}`))}` : 'no relevant articles'));
     button.addEventListener('click', () => chooseTheme(state.theme === row.id ? '' : row.id));
     return button;
   }));
@@ -153,16 +170,24 @@ function drawThemeDetail(trends) {
   const holder = $('#themes [data-detail]');
   if (!state.theme) return holder.replaceChildren();
   const parts = [{name: 'theme', label: THEMES[state.theme], values: valuesOf(trends, `theme=${state.theme}`)}];
-  holder.replaceChildren(el('h3', {}, THEMES[state.theme]),
+  holder.replaceChildren(el('h3', {}, THEMES[state.theme], ' ', sampleButton('sample', THEMES[state.theme], {theme: state.theme})),
       charts.columns(trends.starts, parts, trends.gaps, {step: trends.step, width: holder.clientWidth, height: 190, label: THEMES[state.theme]}),
       charts.table(trends.starts, parts, trends.step));
 }
 
-function drawStance(trends) {
+// Of each part its count, its share of all relevant articles and a way to its articles.
+function partWords(trends, parts, relevant, prefix, filter) {
+  return el('p', {class: 'parts'}, ...parts.filter((p) => p.total > 0).map((p) => el('span', {},
+      `${p.label}: ${p.total} of ${relevant} relevant, ${shareWords(p.total, relevant, trends.rates.get(prefix + p.name))} `,
+      sampleButton('sample', p.label, filter(p.name)))));
+}
+
+function drawStance(trends, relevant) {
   list('stance').replaceChildren(...Object.entries(TARGETS).map(([target, label]) => {
     const parts = partsOf(trends, POSITIONS, `stance=${target}:`);
     const total = parts.reduce((a, p) => a + p.total, 0);
     return el('div', {}, el('h3', {}, label), el('span', {class: 'quiet'}, plural(total, 'article')), charts.split(parts),
+        partWords(trends, parts, relevant, `stance=${target}:`, (position) => ({target, position})),
         charts.columns(trends.starts, parts, trends.gaps, {step: trends.step, width: 380, height: 110, label}),
         charts.table(trends.starts, parts, trends.step));
   }));
@@ -172,10 +197,11 @@ function drawStance(trends) {
 function drawLean(trends) {
   const parts = partsOf(trends, LEANS, 'lean=');
   charts.legend($('#lean [data-legend]'), parts);
-  list('lean').replaceChildren(charts.split(parts),
+  const relevant = parts.reduce((a, p) => a + p.total, 0);
+  list('lean').replaceChildren(charts.split(parts), partWords(trends, parts, relevant, 'lean=', (lean) => ({lean})),
       charts.columns(trends.starts, parts, trends.gaps, {step: trends.step, width: list('lean').clientWidth, height: 160, label: 'Lean'}),
       charts.table(trends.starts, parts, trends.step));
-  return parts.reduce((a, p) => a + p.total, 0);
+  return relevant;
 }
 
 function drawTiles(trends, relevant) {
@@ -222,7 +248,7 @@ async function refreshTrends() {
   const relevant = drawLean(trends);
   drawTiles(trends, relevant);
   drawThemes(trends, relevant);
-  drawStance(trends);
+  drawStance(trends, relevant);
 }
 
 // ---- alerts ----
@@ -303,7 +329,92 @@ function articleNode({article, tags}) {
   return el('li', {class: 'article fresh', id: `article-${article.id}`, lang: article.language || null},
       link(article.url, article.title || article.url),
       el('div', {class: 'meta', lang: 'en'}, `${article.publisher} · ${utc(published)} · ${article.language}`),
-      el('p', {class: 'snippet'}, ...snippet(article, tags?.evidence)), chips(tags));
+      el('p', {class: 'snippet'}, ...snippet(article, tags?.evidence)), chips(tags), correction({article, tags}));
+}
+
+// ---- wrong labels, samples ----
+
+const READER_KEY = 'racewatch-reader';  // kept by the browser, so that a reader types the name once
+
+function choice(options, chosen) {
+  const node = el('select', {}, ...Object.entries(options).map(([value, words]) => el('option', {value}, words)));
+  node.value = chosen in options ? chosen : Object.keys(options)[0];
+  return node;
+}
+
+// All labels of an article, begun with those it has; made when it is first opened.
+function correction(tagged) {
+  const holder = el('details', {class: 'correction', lang: 'en'}, el('summary', {}, 'wrong label?'));
+  holder.addEventListener('toggle', () => { if (holder.open && holder.children.length === 1) holder.append(correctionForm(tagged)); });
+  return holder;
+}
+
+function correctionForm({article, tags}) {
+  const relevant = el('input', {type: 'checkbox'});
+  relevant.checked = Boolean(tags?.relevance?.label);
+  const themes = Object.entries(THEMES).map(([id, label]) => {
+    const box = el('input', {type: 'checkbox', value: id});
+    box.checked = (tags?.themes ?? []).some((t) => t.id === id);
+    return {box, node: el('label', {}, box, ` ${label}`)};
+  });
+  const stance = Object.entries(TARGETS).map(([target, label]) => {
+    const pick = choice({'': 'does not speak to it', favor: POSITIONS.favor, neutral: POSITIONS.neutral, against: POSITIONS.against},
+                        (tags?.stance ?? []).find((s) => s.target === target)?.position ?? '');
+    return {target, pick, node: el('label', {}, `${label} `, pick)};
+  });
+  const lean = choice({us: LEANS.us, neutral: LEANS.neutral, china: LEANS.china}, tags?.lean?.label ?? 'neutral');
+  const reader = el('input', {type: 'text', required: '', maxlength: '60', autocomplete: 'name'});
+  reader.value = localStorage.getItem(READER_KEY) ?? '';
+  const note = el('input', {type: 'text', maxlength: '500'});
+  const said = el('span', {role: 'status', class: 'quiet'});
+  const labels = el('fieldset', {}, el('legend', {}, 'Its labels'), el('div', {class: 'boxes'}, ...themes.map((t) => t.node)),
+      ...stance.map((s) => s.node), el('label', {}, 'Shows in the better light ', lean));
+  const follow = () => { labels.disabled = !relevant.checked; };
+  relevant.addEventListener('change', follow);
+  follow();
+  const form = el('form', {}, el('label', {}, relevant, ' about the US-China AI race'), labels,
+      el('label', {}, 'Your name ', reader), el('label', {}, 'Note ', note), el('div', {class: 'row'}, el('button', {}, 'Keep'), said));
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const set = relevant.checked ? {
+      relevant: true, themes: themes.filter((t) => t.box.checked).map((t) => t.box.value),
+      stance: Object.fromEntries(stance.filter((s) => s.pick.value).map((s) => [s.target, s.pick.value])), lean: lean.value,
+    } : {relevant: false};
+    localStorage.setItem(READER_KEY, reader.value);
+    try {
+      const kept = await post('corrections', {article: article.id, labels: set, reader: reader.value, note: note.value});
+      said.textContent = `kept as number ${kept.correction.id}; counts stay as they are`;
+    } catch (error) {
+      said.textContent = `not kept: ${error.message}`;
+    }
+  });
+  return form;
+}
+
+function sampleButton(words, what, filter) {
+  const button = el('button', {type: 'button', class: 'sample', title: `A random sample of these articles: ${what}`}, words);
+  button.addEventListener('click', () => showSample(what, filter));
+  return button;
+}
+
+// A random sample of the articles behind a count of the period shown.
+async function showSample(what, filter) {
+  const holder = $('#sample');
+  holder.hidden = false;
+  $('[data-about]', holder).textContent = `${what}: …`;
+  holder.scrollIntoView({block: 'start'});
+  const {from, to} = spanParameters();
+  try {
+    const drawn = await get('sample', {...filter, relevant_only: 'true', from, to, size: 20});
+    const articles = drawn.articles ?? [];
+    $('[data-about]', holder).textContent = `${what}: ${articles.length} of ${drawn.matched} articles of the period shown, each as likely as any other ` +
+        `(seed ${drawn.seed}). Read them, and correct what is wrong.`;
+    list('sample').replaceChildren(...articles.map(articleNode));
+    for (const node of list('sample').children) node.removeAttribute('id');  // the same article may stand in the stream as well
+  } catch (error) {
+    $('[data-about]', holder).textContent = `${what}: no sample to be had: ${error.message}`;
+    list('sample').replaceChildren();
+  }
 }
 
 const passes = ({tags}) => (!$('#filter-relevant').checked || tags?.relevance?.label) &&

@@ -365,6 +365,94 @@ TEST_F(StoreRoleTest, ATakedownLeavesLabelsAndCountsButNoText) {
   EXPECT_EQ(life.Get("/api/v1/where?article=" + TestId(1))->body.find("must go"), std::string::npos);
 }
 
+constexpr char kCorrectionJson[] = R"("labels":{"relevant":true,"themes":["markets"],"stance":{"ai_regulation":"favor"},"lean":"us"},"reader":"Ada")";
+
+TEST_F(StoreRoleTest, ACorrectionIsTakenAsJsonOnlyAndCountsStay) {
+  Publish(MakeArticle(1));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  const std::string digest = life.role.counts().digest;
+  httplib::Client client("127.0.0.1", life.http.port());
+  const std::string body = "{\"article\":\"" + TestId(1) + "\"," + kCorrectionJson + "}";
+  for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data"}) {
+    const auto refused = client.Post("/api/v1/corrections", body, type);  // what a form of another site can send
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 400) << type;
+  }
+  const auto why = [&client](const std::string& wrong) {
+    const auto refused = client.Post("/api/v1/corrections", wrong, "application/json");
+    EXPECT_EQ(refused->status, 400);
+    return json::parse(refused->body)["message"].get<std::string>();
+  };
+  EXPECT_NE(why("{").find("{article, labels, reader, note} is needed"), std::string::npos);
+  EXPECT_NE(why(R"({"article":"x","colour":"red"})").find("colour"), std::string::npos);
+  EXPECT_NE(why("{\"article\":\"" + TestId(1) + "\",\"labels\":{\"relevant\":true,\"lean\":\"moon\"},\"reader\":\"Ada\"}").find("labels.lean: 'moon'"), std::string::npos);
+  EXPECT_TRUE(life.GetJson("/api/v1/corrections")["corrections"].empty());
+  const auto kept = client.Post("/api/v1/corrections", body, "application/json; charset=utf-8");
+  ASSERT_EQ(kept->status, 200) << kept->body;
+  EXPECT_EQ(json::parse(kept->body)["correction"]["id"], "1");
+  const json list = life.GetJson("/api/v1/corrections?article_id=" + TestId(1));
+  ASSERT_EQ(list["corrections"].size(), 1u);
+  EXPECT_EQ(list["corrections"][0]["labels"]["stance"]["ai_regulation"], "favor");
+  EXPECT_EQ(list["corrections"][0]["tags"]["themes"][0]["id"], "chips_compute");
+  EXPECT_EQ(life.role.counts().digest, digest);
+  EXPECT_EQ(life.GetJson("/api/v1/trends?window=all&theme=markets")["series"][0]["points"][0]["articles"], "0");
+  const json document = life.GetJson("/api/v1/openapi.json");
+  EXPECT_TRUE(document["paths"]["/api/v1/corrections"].contains("get"));
+  EXPECT_TRUE(document["paths"]["/api/v1/corrections"].contains("post"));
+  EXPECT_TRUE(document["paths"].contains("/api/v1/sample"));
+}
+
+TEST_F(StoreRoleTest, ATakedownTakesTitleAndTextOutOfCorrectionsToo) {
+  Publish(MakeArticle(1));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  httplib::Client client("127.0.0.1", life.http.port());
+  const std::string body = "{\"article\":\"https://paper.example/story/1\"," + std::string(kCorrectionJson) + "}";
+  ASSERT_EQ(client.Post("/api/v1/corrections", body, "application/json")->status, 200);
+  ASSERT_NE(life.Get("/api/v1/corrections")->body.find("accelerators"), std::string::npos);
+  ASSERT_EQ(client.Post("/api/v1/takedown?article=https%3A%2F%2Fpaper.example%2Fstory%2F1")->status, 200);
+  life.Settle();
+  const json one = life.GetJson("/api/v1/corrections")["corrections"][0];
+  EXPECT_EQ(one["title"].get<std::string>() + one["text"].get<std::string>(), "");
+  EXPECT_EQ(one["labels"]["lean"], "us");
+  EXPECT_EQ(client.Post("/api/v1/corrections", body, "application/json")->status, 404);
+}
+
+TEST_F(StoreRoleTest, CorrectionsAndSamplesAnswerOverGrpcAsOverHttp) {
+  for (int i = 1; i <= 30; ++i) Publish(MakeArticle(i));
+  Life life(bus_, clock_, dir_.path());
+  life.Start();
+  life.Settle();
+  const auto stub = v1::StoreService::NewStub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(life.grpc.port()), grpc::InsecureChannelCredentials()));
+  v1::AddCorrectionRequest wrong;
+  wrong.set_article(TestId(1));
+  wrong.mutable_labels()->set_relevant(false);
+  v1::AddCorrectionResponse added;
+  grpc::ClientContext wrong_context, add_context, list_context, sample_context;
+  EXPECT_EQ(stub->AddCorrection(&wrong_context, wrong, &added).error_code(), grpc::StatusCode::INVALID_ARGUMENT) << "nobody's";
+  wrong.set_reader("Grace");
+  ASSERT_TRUE(stub->AddCorrection(&add_context, wrong, &added).ok());
+  v1::ListCorrectionsResponse listed;
+  ASSERT_TRUE(stub->ListCorrections(&list_context, {}, &listed).ok());
+  ASSERT_EQ(listed.corrections_size(), 1);
+  EXPECT_EQ(listed.corrections(0).SerializeAsString(), added.correction().SerializeAsString());
+  v1::SampleArticlesRequest request;
+  request.set_size(4);
+  request.set_seed(9);
+  request.mutable_filter()->set_theme("chips_compute");
+  v1::SampleArticlesResponse sample;
+  ASSERT_TRUE(stub->SampleArticles(&sample_context, request, &sample).ok());
+  const json same = life.GetJson("/api/v1/sample?theme=chips_compute&size=4&seed=9");
+  EXPECT_EQ(same["matched"], "30");
+  ASSERT_EQ(same["articles"].size(), 4u);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(same["articles"][static_cast<size_t>(i)]["article"]["id"], sample.articles(i).article().id());
+  EXPECT_NE(life.GetJson("/api/v1/sample?size=many", 400)["message"].get<std::string>().find("size: 'many'"), std::string::npos);
+}
+
 TEST_F(StoreRoleTest, TextsOlderThanTheLimitGoAndNewerOnesStay) {
   v1::StoreConfig config = TestConfig();
   config.set_text_days(7);
