@@ -6,7 +6,6 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
-#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -18,6 +17,7 @@
 
 #include "base/metrics.h"
 #include "classify/classifier_client.h"
+#include "classify/label_metrics.h"
 #include "classify/served_models.h"
 #include "racewatch/v1/classifier_service.grpc.pb.h"
 
@@ -31,47 +31,6 @@ DocumentView View(const v1::Document& document) {
 }
 
 bool IsEmpty(const v1::Document& document) { return document.title().empty() && document.text().empty(); }
-
-// How often each label was given, and how a canary differed.
-class LabelMetrics {
- public:
-  LabelMetrics(prometheus::Registry& registry, bool has_canary)
-      : given_(prometheus::BuildCounter().Name("racewatch_classifier_labels_total").Help("Labels given, `unsure` included.").Register(registry)),
-        differences_(prometheus::BuildCounter()
-                         .Name("racewatch_canary_differences_total")
-                         .Help("Labels that only one of the two models gave, of documents that the canary read too.")
-                         .Register(registry)) {
-    for (size_t i = 0; i < kAnswerLabels; ++i) {
-      const std::string& label = AnswerLabelNames()[i];
-      labels_[i] = &given_.Add({{"label", label}});
-      if (!has_canary) continue;
-      only_active_[i] = &differences_.Add({{"label", label}, {"only", "active"}});
-      only_canary_[i] = &differences_.Add({{"label", label}, {"only", "canary"}});
-    }
-    if (has_canary) documents_ = &base::MakeCounter(registry, "racewatch_canary_documents_total", "Documents that the canary read too.");
-  }
-
-  void Given(const std::vector<AnswerLabels>& answers) {
-    for (size_t i = 0; i < kAnswerLabels; ++i) {
-      size_t n = 0;
-      for (const AnswerLabels& labels : answers) n += labels[i];
-      if (n > 0) labels_[i]->Increment(static_cast<double>(n));
-    }
-  }
-
-  void Compared(const AnswerLabels& given, const AnswerLabels& canary) {
-    documents_->Increment();
-    const AnswerLabels differ = given ^ canary;
-    for (size_t i = 0; i < kAnswerLabels && differ.any(); ++i)
-      if (differ[i]) (given[i] ? only_active_ : only_canary_)[i]->Increment();
-  }
-
- private:
-  prometheus::Family<prometheus::Counter>& given_;
-  prometheus::Family<prometheus::Counter>& differences_;
-  std::array<prometheus::Counter*, kAnswerLabels> labels_{}, only_active_{}, only_canary_{};
-  prometheus::Counter* documents_ = nullptr;
-};
 
 }  // namespace
 
@@ -207,7 +166,7 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
       given[static_cast<size_t>(response->results_size()) - 1] = LabelsOf(result->tags());
     }
     metrics.Sent(request.documents_size());
-    label_metrics.Given(given);
+    label_metrics.Given(model, given);
     metrics.Duration(std::chrono::steady_clock::now() - started);
     return given;
   }

@@ -1,10 +1,11 @@
 // `racewatch store`: tagged articles from Kafka to exact trends, API and alerts, as a process of its own. SIGHUP reads
-// rules, subscribers and silences again.
+// rules, subscribers, silences and the model's errors again.
 #include <CLI/CLI.hpp>
 
 #include "base/grpc_server.h"
 #include "cli/bus.h"
 #include "cli/commands.h"
+#include "cli/error_rates.h"
 #include "cli/process.h"
 #include "cli/store_reload.h"
 #include "store/store_role.h"
@@ -41,6 +42,7 @@ int RunStore(int argc, char** argv) {
   auto sink = (*bus)->MakeSink();
   if (!sink.ok()) return Fail(kExitConfig, sink.status().message());
   store::StoreRole role(config, **sink, clock, process.registry(), process.log(), process.http(), flags.state);
+  if (const auto status = GiveErrorRates(config.model(), role, process.log()); !status.ok()) return Fail(kExitIo, status.message());
   role.OnFatal([&process](base::Status status) { process.RequestStop(std::move(status)); });
   base::SourceOptions options;
   options.topics = store::StoreRole::Topics();

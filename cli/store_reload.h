@@ -1,4 +1,4 @@
-// What SIGHUP does to a store: its rules, subscribers and silences are read again. Used by the commands that run one.
+// What SIGHUP does to a store: its rules, subscribers and silences and the errors of its model are read again. Used by the commands that run one.
 #pragma once
 
 #include "base/log.h"

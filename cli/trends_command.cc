@@ -22,12 +22,12 @@ std::string SeriesText(const Json& key) {
 }
 
 void PrintTable(const Json& answer) {
-  std::printf("%-20s %8s %8s %10s %8s %8s  %s\n", "START", "ARTICLES", "STORIES", "PUBLISHERS", "SHARE", "COVERAGE", "SERIES");
+  std::printf("%-20s %8s %8s %10s %8s %9s %8s  %s\n", "START", "ARTICLES", "STORIES", "PUBLISHERS", "SHARE", "CORRECTED", "COVERAGE", "SERIES");
   for (const Json& series : answer["series"])
     for (const Json& point : series["points"])
-      std::printf("%-20s %8s %8s %10s %8s %8s  %s\n", Text(point, "start").c_str(), Text(point, "articles").c_str(),
+      std::printf("%-20s %8s %8s %10s %8s %9s %8s  %s\n", Text(point, "start").c_str(), Text(point, "articles").c_str(),
                   Text(point, "stories").c_str(), Text(point, "publishers").c_str(), Text(point, "share").c_str(),
-                  Text(point, "coverage").c_str(), SeriesText(series["key"]).c_str());
+                  Text(point, "adjusted_share").c_str(), Text(point, "coverage").c_str(), SeriesText(series["key"]).c_str());
 }
 
 }  // namespace

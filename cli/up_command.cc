@@ -16,6 +16,7 @@
 #include "cli/demo_driver.h"
 #include "cli/demo_server.h"
 #include "cli/demo_week.h"
+#include "cli/error_rates.h"
 #include "cli/process.h"
 #include "cli/retag_service.h"
 #include "cli/store_reload.h"
@@ -39,6 +40,7 @@ v1::UpConfig WithDefaults(v1::UpConfig config) {
   *config.mutable_ingest() = ingest::WithDefaults(config.ingest());
   *config.mutable_classifier() = classify::WithDefaults(config.classifier());
   *config.mutable_tagger() = classify::WithDefaults(config.tagger());
+  if (config.store().model().empty()) config.mutable_store()->set_model(config.classifier().model());  // what tags here
   *config.mutable_store() = store::WithDefaults(config.store());
   return config;
 }
@@ -108,6 +110,7 @@ struct Pipeline {
     store = std::make_unique<store::StoreRole>(config_.store(), *store_sink, clock_, process_.registry(), process_.log(),
                                                process_.http(), state_ + "/store");
     store->OnFatal(fatal);
+    RW_RETURN_IF_ERROR(GiveErrorRates(config_.store().model(), *store, process_.log()));
     base::SourceOptions store_options;
     store_options.topics = store::StoreRole::Topics();
     store_options.listener = store.get();
@@ -209,7 +212,7 @@ std::string Summary(const Pipeline& pipeline) {
 void Reload(const UpFlags& flags, Pipeline& pipeline, Process& process) {
   (void)pipeline.classifier.Reload();
   v1::UpConfig next;
-  if (LoadConfigFlag(flags.role, &next) < 0) ReloadStore(next.store(), *pipeline.store, process.log());
+  if (LoadConfigFlag(flags.role, &next) < 0) ReloadStore(WithDefaults(std::move(next)).store(), *pipeline.store, process.log());
 }
 
 int RunLive(const UpFlags& flags, const v1::UpConfig& config) {

@@ -203,6 +203,7 @@ base::Status Applier::ApplyOne(Parsed* parsed, base::UnixMs now_ms, Batch* batch
     const auto hour = static_cast<uint32_t>(event.ms / kMsPerHour);
     if (event.ms > 0 && (progress.first_hour == 0 || hour < progress.first_hour)) progress.first_hour = hour;
     progress.model_version = parsed->message->tags().model_version();
+    progress.Note(generation_, progress.model_version, event);
     WriteArticle(parsed, decision, before ? before->time_hour : 0, batch);
   } else if (redacted_now) {
     RW_RETURN_IF_ERROR(RedactTexts(parsed));

@@ -75,8 +75,11 @@ class Applier {
   // The record's value with the fingerprints of the queries it meets, as its detail row will hold it.
   std::string CompleteValue(const base::Record& record);
 
-  // The model of the generation counted into: its labels win over others of the same text. nullopt, as at first: none.
-  void SetModel(std::optional<std::string> model_version) { model_ = std::move(model_version); }
+  // The generation counted into and its model: its labels win over others of the same text. nullopt, as at first: none.
+  void SetModel(uint32_t generation, std::optional<std::string> model_version) {
+    generation_ = generation;
+    model_ = std::move(model_version);
+  }
 
   // Adds what `records` do to `batch` (which may hold claims already); the caller commits.
   base::Result<Applied> Apply(const std::vector<base::Record>& records, base::UnixMs now_ms, Batch* batch);
@@ -94,6 +97,7 @@ class Applier {
 
   Engine& engine_;
   const ApplierOptions options_;
+  uint32_t generation_ = 0;
   std::optional<std::string> model_;
   std::optional<std::string> frozen_;  // the row as read
   uint32_t first_open_day_ = 0;

@@ -113,6 +113,12 @@ std::string PointCsv(const v1::TrendPoint& p) {
          Number(p.share()) + "," + Number(p.share_low()) + "," + Number(p.share_high()) + "," + Number(p.coverage());
 }
 
+// Behind all other columns, so that those keep their places.
+std::string AdjustedCsv(const v1::TrendPoint& p) {
+  if (!p.has_adjusted_share()) return ",,,";
+  return "," + Number(p.adjusted_share()) + "," + Number(p.adjusted_share_low()) + "," + Number(p.adjusted_share_high());
+}
+
 constexpr std::string_view kKeyColumns = "theme,target,position,lean,language,publisher_group";
 
 }  // namespace
@@ -262,10 +268,10 @@ int HttpStatusFor(const base::Status& status) {
 }
 
 std::string ToCsv(const v1::GetTrendsResponse& response) {
-  std::string out = "start," + std::string(kKeyColumns) + ",articles,stories,publishers,share,share_low,share_high,coverage,query\r\n";
+  std::string out = "start," + std::string(kKeyColumns) + ",articles,stories,publishers,share,share_low,share_high,coverage,query,adjusted_share,adjusted_share_low,adjusted_share_high\r\n";
   for (const auto& series : response.series())
     for (const auto& p : series.points())
-      out += (p.has_start() ? TimeUtil::ToString(p.start()) : "") + "," + KeyCsv(series.key()) + "," + PointCsv(p) + "," + Csv(series.key().query()) + "\r\n";
+      out += (p.has_start() ? TimeUtil::ToString(p.start()) : "") + "," + KeyCsv(series.key()) + "," + PointCsv(p) + "," + Csv(series.key().query()) + AdjustedCsv(p) + "\r\n";
   return out;
 }
 
@@ -274,9 +280,12 @@ std::string ToCsv(const v1::CompareTrendsResponse& response) {
   for (const char* side : {"a", "b"})
     for (const char* name : {"articles", "stories", "publishers", "share", "share_low", "share_high", "coverage"})
       out += "," + std::string(side) + "_" + name;
-  out += ",ratio,query\r\n";
+  out += ",ratio,query";
+  for (const char* side : {"a", "b"})
+    for (const char* name : {"adjusted_share", "adjusted_share_low", "adjusted_share_high"}) out += "," + std::string(side) + "_" + name;
+  out += "\r\n";
   for (const auto& c : response.comparisons())
-    out += KeyCsv(c.key()) + "," + PointCsv(c.a()) + "," + PointCsv(c.b()) + "," + (c.has_ratio() ? Number(c.ratio()) : "") + "," + Csv(c.key().query()) + "\r\n";
+    out += KeyCsv(c.key()) + "," + PointCsv(c.a()) + "," + PointCsv(c.b()) + "," + (c.has_ratio() ? Number(c.ratio()) : "") + "," + Csv(c.key().query()) + AdjustedCsv(c.a()) + AdjustedCsv(c.b()) + "\r\n";
   return out;
 }
 

@@ -53,6 +53,7 @@ base::Status ProgressIsKeptByPartition(Engine& engine) {
   (void)in.Varint();  // articles counted, which the windows say as well
   progress.model_version = std::string(in.Text());
   if (!in.ok() || version != 1) return base::DataLoss("progress row: damaged");
+  progress.NoteUnknown();
   Batch batch;
   batch.Put(Table::kMeta, ProgressKey({"", 0}), progress.Encode());
   batch.Put(Table::kMeta, std::string(kFrozenKey), EncodeFrozen(first_open_day));

@@ -78,6 +78,48 @@ base::Result<std::vector<WantedSeries>> SeriesWanted(const View& view, std::opti
   return out;
 }
 
+void FillAdjusted(const Share& share, const SeriesRates& rates, v1::TrendPoint* out) {
+  const Share adjusted = AdjustShare(share, rates);
+  out->set_adjusted_share(adjusted.value);
+  out->set_adjusted_share_low(adjusted.low);
+  out->set_adjusted_share_high(adjusted.high);
+}
+
+// Which windows may be corrected: those whose articles all have the labels of the model that was measured.
+class ShareCorrection {
+ public:
+  // Of the active generation, or of the newest one of `asked`, if that is not empty.
+  static base::Result<ShareCorrection> Make(const View& view, const Progress& progress, std::shared_ptr<const ErrorRates> rates, const std::string& asked) {
+    RW_ASSIGN_OR_RETURN(const Generations generations, ReadGenerations(view));
+    const Generation* one = generations.Find(generations.active);
+    for (const Generation& other : generations.all)
+      if (!asked.empty() && other.state != Generation::State::kAbandoned && other.model_version == asked &&
+          (one == nullptr || one->model_version != asked || other.number > one->number))
+        one = &other;
+    const uint32_t number = one == nullptr ? 0 : one->number;
+    // What a re-tag has built is of its model; what was counted since, the partitions have noted.
+    if (rates != nullptr && number != 0 && one->model_version != rates->model_version()) rates = nullptr;
+    return ShareCorrection(progress, std::move(rates), number);
+  }
+
+  std::optional<SeriesRates> Of(SeriesSlice which) const { return rates_ == nullptr ? std::nullopt : rates_->Of(which); }
+  bool Covers(WindowKind kind, uint32_t window) const {
+    const uint32_t hours = kind == WindowKind::kDay ? 24 : 1;
+    if (kind == WindowKind::kAll) return Covers(0, UINT32_MAX, true);
+    return Covers(window * hours, (window + 1) * hours, false);
+  }
+  bool Covers(uint32_t from_hour, uint32_t to_hour, bool undated) const {
+    return rates_ != nullptr && progress_.IsOf(rates_->model_version(), generation_, from_hour, to_hour, undated);
+  }
+
+ private:
+  ShareCorrection(const Progress& progress, std::shared_ptr<const ErrorRates> rates, uint32_t generation)
+      : progress_(progress), rates_(std::move(rates)), generation_(generation) {}
+  Progress progress_;
+  std::shared_ptr<const ErrorRates> rates_;
+  uint32_t generation_;
+};
+
 // `first_day`: as FirstDayWithStories says.
 bool KnowsStories(WindowKind kind, uint32_t window, uint32_t first_day) {
   if (kind == WindowKind::kAll) return first_day == 0;
@@ -158,6 +200,16 @@ bool Changes::closed() const {
   return closed_;
 }
 
+void Query::SetErrorRates(std::shared_ptr<const ErrorRates> rates) {
+  const std::scoped_lock lock(rates_mutex_);
+  rates_ = std::move(rates);
+}
+
+std::shared_ptr<const ErrorRates> Query::error_rates() const {
+  const std::scoped_lock lock(rates_mutex_);
+  return rates_;
+}
+
 base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrendsResponse* response) const {
   RW_ASSIGN_OR_RETURN(const WindowKind kind, KindOf(request.window()));
   std::unique_ptr<View> view;
@@ -187,15 +239,24 @@ base::Status Query::GetTrends(const v1::GetTrendsRequest& request, v1::GetTrends
     RW_ASSIGN_OR_RETURN(auto read, ReadPoints(*view, kind, slice, series, span.from, span.to, now));
     for (size_t i = 0; i < indexes.size(); ++i) points[indexes[i]] = std::move(read[i]);
   }
+  RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(*view));
+  RW_ASSIGN_OR_RETURN(const ShareCorrection correction, ShareCorrection::Make(*view, progress, error_rates(), request.model_version()));
   for (size_t i = 0; i < wanted.size(); ++i) {
     v1::TrendSeries* series = response->add_series();
     wanted[i].FillKey(series->mutable_key());
     if (wanted[i].since_ms > 0) SetSeconds(series->mutable_counted_since(), wanted[i].since_ms / 1000);
-    for (const Point& point : points[i])
-      if (request.include_zeros() || point.articles > 0 || point.stories > 0 || kind == WindowKind::kAll)
-        FillPoint(point, kind, first_day, series->add_points());
+    const auto rates = correction.Of(wanted[i]);
+    if (rates) {
+      series->set_true_positive_rate(rates->true_positive);
+      series->set_false_positive_rate(rates->false_positive);
+    }
+    for (const Point& point : points[i]) {
+      if (!request.include_zeros() && point.articles == 0 && point.stories == 0 && kind != WindowKind::kAll) continue;
+      v1::TrendPoint* out = series->add_points();
+      FillPoint(point, kind, first_day, out);
+      if (rates && point.of > 0 && correction.Covers(kind, point.window)) FillAdjusted(point.share, *rates, out);
+    }
   }
-  RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(*view));
   response->set_model_version(request.model_version().empty() ? progress.model_version : request.model_version());
   response->set_taxonomy_version(std::string(base::kTaxonomyVersion));
   return {};
@@ -211,11 +272,21 @@ base::Status Query::CompareTrends(const v1::CompareTrendsRequest& request, v1::C
       request.b_to().seconds() - request.b_from().seconds() > kSpanSecondsMax)
     return base::InvalidArgument("a, b: a span is at most 366 days");
   const base::UnixMs now = clock_.NowMs();
+  RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(*view));
+  RW_ASSIGN_OR_RETURN(const ShareCorrection correction, ShareCorrection::Make(*view, progress, error_rates(), ""));
+  const auto adjust = [&correction](const WantedSeries& which, base::UnixMs from, base::UnixMs to, v1::TrendPoint* point) {
+    const auto rates = correction.Of(which);
+    const auto hour = [](base::UnixMs ms) { return static_cast<uint32_t>((ms + kMsPerHour - 1) / kMsPerHour); };
+    if (!rates || point->share_high() == 0 || !correction.Covers(static_cast<uint32_t>(from / kMsPerHour), hour(to), false)) return;
+    FillAdjusted({point->share(), point->share_low(), point->share_high()}, *rates, point);
+  };
   for (const WantedSeries& which : wanted) {
     v1::TrendComparison* out = response->add_comparisons();
     which.FillKey(out->mutable_key());
     RW_ASSIGN_OR_RETURN(*out->mutable_a(), SumSpan(*view, which, ToMs(request.a_from()), ToMs(request.a_to()), now));
     RW_ASSIGN_OR_RETURN(*out->mutable_b(), SumSpan(*view, which, ToMs(request.b_from()), ToMs(request.b_to()), now));
+    adjust(which, ToMs(request.a_from()), ToMs(request.a_to()), out->mutable_a());
+    adjust(which, ToMs(request.b_from()), ToMs(request.b_to()), out->mutable_b());
     if (out->a().articles() > 0)
       out->set_ratio(static_cast<double>(out->b().articles()) / static_cast<double>(out->a().articles()));
   }

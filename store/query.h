@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "base/status.h"
 #include "store/article_filter.h"
 #include "store/engine.h"
+#include "store/error_rates.h"
 
 namespace racewatch::v1 {
 class ArticleFilter;
@@ -69,6 +71,9 @@ class Query {
  public:
   Query(const Engine& engine, const base::Clock& clock) : engine_(engine), clock_(clock) {}
 
+  // Shares of what this model tagged are given corrected as well from now on; nullptr: none. Any thread.
+  void SetErrorRates(std::shared_ptr<const ErrorRates> rates);
+
   base::Status GetTrends(const v1::GetTrendsRequest& request, v1::GetTrendsResponse* response) const;
   base::Status CompareTrends(const v1::CompareTrendsRequest& request, v1::CompareTrendsResponse* response) const;
   base::Status GetCoverage(const v1::GetCoverageRequest& request, v1::GetCoverageResponse* response) const;
@@ -103,8 +108,12 @@ class Query {
  private:
   base::Status FillStory(const View& view, const std::string& id, bool members, v1::Story* story) const;
 
+  std::shared_ptr<const ErrorRates> error_rates() const;
+
   const Engine& engine_;
   const base::Clock& clock_;
+  mutable std::mutex rates_mutex_;
+  std::shared_ptr<const ErrorRates> rates_;
 };
 
 }  // namespace racewatch::store

@@ -435,7 +435,7 @@ void StoreLoop::Impl::FollowGenerations() {
   const Generations& generations = engine.generations();
   const Generation* active = generations.Find(generations.active);
   const Generation* building = generations.Building();
-  applier.SetModel(active != nullptr && active->number != 0 ? std::optional(active->model_version) : std::nullopt);
+  applier.SetModel(generations.active, active != nullptr && active->number != 0 ? std::optional(active->model_version) : std::nullopt);
   stories.SetMirror(building == nullptr ? 0 : building->number);
 }
 

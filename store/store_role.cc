@@ -59,6 +59,8 @@ struct StoreRole::Impl {
   std::function<void(base::Status)> on_fatal;
   Changes changes;
   std::unique_ptr<Engine> engine;
+  std::mutex rates_mutex;  // of `rates`, and of making `query`
+  std::shared_ptr<const ErrorRates> rates;
   std::unique_ptr<Query> query;
   std::unique_ptr<Corrections> corrections;
   std::unique_ptr<StoreLoop> loop;
@@ -161,6 +163,11 @@ void StoreRole::OnFatal(std::function<void(base::Status)> on_fatal) { impl_->on_
 void StoreRole::Reload(const v1::StoreConfig& config) {
   if (impl_->loop) impl_->loop->Reload(WithDefaults(config));
 }
+void StoreRole::SetErrorRates(std::shared_ptr<const ErrorRates> rates) {
+  const std::scoped_lock lock(impl_->rates_mutex);
+  impl_->rates = std::move(rates);
+  if (impl_->query) impl_->query->SetErrorRates(impl_->rates);
+}
 grpc::Service& StoreRole::service() { return impl_->server.service(); }
 
 base::Status StoreRole::Start() {
@@ -171,7 +178,11 @@ base::Status StoreRole::Start() {
                                           impl.log, impl.changes, impl.retag_source);
   RW_RETURN_IF_ERROR(impl.loop->Restore());
   const Engine& active = impl.loop->active();
-  impl.query = std::make_unique<Query>(active, impl.clock);
+  {
+    const std::scoped_lock lock(impl.rates_mutex);
+    impl.query = std::make_unique<Query>(active, impl.clock);
+    impl.query->SetErrorRates(impl.rates);
+  }
   impl.api.Serve(impl.query.get(), &active);
   impl.corrections = std::make_unique<Corrections>(*impl.engine, impl.clock);
   impl.correction_api.Serve(impl.corrections.get());

@@ -34,6 +34,7 @@ class HttpServer;
 
 namespace racewatch::store {
 
+class ErrorRates;
 struct RetagStatus;
 
 inline constexpr char kStoreServiceName[] = "racewatch.v1.StoreService";
@@ -69,6 +70,8 @@ class StoreRole final : public base::Component, public base::AssignmentListener 
   void OnFatal(std::function<void(base::Status)> on_fatal);
   // Takes over queries, rules, subscribers and silences of a valid configuration; the rest stays as it was at start. Any thread.
   void Reload(const v1::StoreConfig& config);
+  // The measured errors of a model, whose shares are given corrected too (error_rates.h); nullptr: none are. Any thread.
+  void SetErrorRates(std::shared_ptr<const ErrorRates> rates);
   // For the process's gRPC server, under kStoreServiceName.
   grpc::Service& service();
 

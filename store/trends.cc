@@ -124,7 +124,8 @@ base::Result<std::vector<std::vector<Point>>> ReadPoints(const View& view, Windo
       point.articles = row.Get(series[i], Measure::kArticles);
       point.stories = row.Get(series[i], Measure::kStories);
       point.publishers = row.Get(series[i], Measure::kPublishers);
-      point.share = WilsonShare(point.articles, IsQuerySeries(series[i]) ? any : relevant);
+      point.of = IsQuerySeries(series[i]) ? any : relevant;
+      point.share = WilsonShare(point.articles, point.of);
       point.coverage = coverage.empty() ? 1 : coverage[window - from].ratio;
       out[i].push_back(point);
     }

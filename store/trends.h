@@ -40,7 +40,8 @@ struct Point {
   uint32_t articles = 0;
   uint32_t stories = 0;
   uint32_t publishers = 0;
-  Share share;  // of the relevant articles in the same slice; of a saved query: of all articles
+  uint32_t of = 0;  // the relevant articles in the same slice; for a saved query: all articles
+  Share share;
   double coverage = 0;
 };
 

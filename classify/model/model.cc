@@ -229,6 +229,7 @@ const std::string& Model::version() const { return impl_->file->meta.version; }
 const std::string& Model::sha256() const { return impl_->file->sha256; }
 size_t Model::features() const { return impl_->file->row_scales.size(); }
 const std::string& Model::card() const { return impl_->file->meta.card; }
+const std::vector<LabelRates>& Model::rates() const { return impl_->file->meta.rates; }
 
 std::vector<std::string> Model::labels() const {
   std::vector<std::string> names;

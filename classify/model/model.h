@@ -13,6 +13,7 @@
 
 #include "base/status.h"
 #include "base/taxonomy.h"
+#include "classify/model/label_rates.h"
 
 namespace racewatch::v1 {
 class ExplainResponse;
@@ -76,6 +77,7 @@ class Model {
   size_t features() const;             // rows in the vocabulary
   const std::string& card() const;     // the model card, Markdown
   std::vector<std::string> labels() const;  // every label Explain knows
+  const std::vector<LabelRates>& rates() const;  // measured errors; empty if the file has none
 
  private:
   struct Impl;

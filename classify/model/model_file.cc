@@ -50,6 +50,12 @@ void ReadSettings(const json& j, ScopeSettings* settings) {
   settings->thresholds.unsure_margin = j.at("unsure_margin").get<float>();
 }
 
+double ReadShare(const json& object, const char* member) {
+  const auto share = object.at(member).get<double>();
+  if (!(share >= 0 && share <= 1)) throw std::runtime_error(std::string(member) + ": not a share");
+  return share;
+}
+
 // Throws json::exception or runtime_error.
 void ReadMeta(const json& j, ModelMeta* meta) {
   meta->version = j.at("version").get<std::string>();
@@ -62,6 +68,15 @@ void ReadMeta(const json& j, ModelMeta* meta) {
   const json& scopes = j.at("scopes");
   for (size_t scope = 0; scope < kScopes; ++scope) ReadSettings(scopes.at(scope), &meta->scopes[scope]);
   meta->gate_bias = j.at("gate_bias").get<float>();
+  if (!j.contains("rates")) return;
+  for (const json& rates : j.at("rates")) {
+    LabelRates& one = meta->rates.emplace_back();
+    one.label = rates.at("label").get<std::string>();
+    one.true_positive = ReadShare(rates, "true_positive");
+    one.false_positive = ReadShare(rates, "false_positive");
+    one.given = ReadShare(rates, "given");
+    one.cases = rates.at("cases").get<double>();
+  }
 }
 
 // The first label that differs from this build's, or empty.

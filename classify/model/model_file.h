@@ -13,6 +13,7 @@
 #include "classify/model/decision.h"
 #include "classify/model/features.h"
 #include "classify/model/format.h"
+#include "classify/model/label_rates.h"
 #include "classify/model/lexicon.h"
 
 namespace racewatch::classify {
@@ -27,6 +28,7 @@ struct ModelMeta {
   std::array<float, kHeads> bias{};
   std::array<ScopeSettings, kScopes> scopes;
   float gate_bias = 0;
+  std::vector<LabelRates> rates;  // empty: a file of a build that did not measure them
 };
 
 class ModelFile {

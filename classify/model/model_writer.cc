@@ -85,6 +85,13 @@ json SettingsJson(const ScopeSettings& settings) {
           {"lean_polar_threshold", settings.thresholds.lean_polar}, {"unsure_margin", settings.thresholds.unsure_margin}};
 }
 
+json RatesJson(const std::vector<LabelRates>& rates) {
+  json out = json::array();
+  for (const LabelRates& one : rates)
+    out.push_back({{"label", one.label}, {"true_positive", one.true_positive}, {"false_positive", one.false_positive}, {"given", one.given}, {"cases", one.cases}});
+  return out;
+}
+
 json Meta(const TrainedModel& model, const LexiconClasses& classes, const std::array<float, kHeads>& scales,
           const std::string& version, const std::string& card) {
   json heads = json::array(), bias = json::array(), scopes = json::array();
@@ -95,7 +102,7 @@ json Meta(const TrainedModel& model, const LexiconClasses& classes, const std::a
   }
   return {{"version", version}, {"taxonomy", std::string(base::kTaxonomyVersion)}, {"card", card}, {"heads", heads},
           {"classes", classes.names}, {"actors", classes.actors}, {"concepts", classes.concepts},
-          {"weight_scale", scales}, {"bias", bias}, {"scopes", scopes}, {"gate_bias", model.gate.bias}};
+          {"weight_scale", scales}, {"bias", bias}, {"scopes", scopes}, {"gate_bias", model.gate.bias}, {"rates", RatesJson(model.rates)}};
 }
 
 base::Status WriteWhole(const std::string& path, const std::string& bytes) {

@@ -279,6 +279,17 @@ TrainedModel Trainer::Train(std::span<const uint32_t> documents) const {
   return model;
 }
 
+namespace {
+
+// As the model will judge: what the gate stops is not relevant.
+std::vector<Judged> Gated(std::vector<Judged> judged, const std::vector<float>& gate, const ScopeSettings& settings) {
+  for (size_t i = 0; i < judged.size(); ++i)
+    if (Sigmoid(double{settings.gate_platt[0]} * gate[i] + settings.gate_platt[1]) < kGateThreshold) judged[i].decision = Decide({}, settings.thresholds);
+  return judged;
+}
+
+}  // namespace
+
 void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model) const {
   const std::vector<uint32_t> fold = AssignFolds(documents_, groups_, options_.folds);
   std::vector<uint32_t> held_all;
@@ -314,6 +325,7 @@ void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model
       const Scores scores = ToScores(held_out[scope].logits[i], settings.calibration);
       judged.push_back({&documents_[held_all[i]], scores, Decide(scores, settings.thresholds)});
     }
+    if (scope == kFullScope) model->rates = MeasureRates(Gated(judged, held_out[scope].gate, settings));
     if (scope != kFullScope) model->report += std::string("\n") + (scope == kTitleScope ? "Titles alone: " : "Titles and openings: ");
     model->report += scope == kFullScope ? FormatReport(judged, judged_groups) : FormatFigures(judged, judged_groups);
   }

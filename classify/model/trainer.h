@@ -14,6 +14,7 @@
 #include "classify/model/decision.h"
 #include "classify/model/evaluation.h"
 #include "classify/model/features.h"
+#include "classify/model/label_rates.h"
 
 namespace racewatch::classify {
 
@@ -39,6 +40,7 @@ struct TrainedModel {
   Vocabulary gate_vocabulary;
   LinearHead gate;
   std::array<ScopeSettings, kScopes> scopes;
+  std::vector<LabelRates> rates;  // on the same predictions as the report, of full texts
   std::string report;  // scores on the out-of-fold predictions that set calibration and thresholds
 };
 

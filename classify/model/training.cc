@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <numeric>
@@ -13,6 +14,17 @@
 
 namespace racewatch::classify {
 namespace {
+
+std::string RatesTable(const std::vector<LabelRates>& rates) {
+  char line[120];
+  std::snprintf(line, sizeof line, "%-40s %8s %8s %8s %6s\n", "label", "hits", "faults", "given", "cases");
+  std::string out = line;
+  for (const LabelRates& one : rates) {
+    std::snprintf(line, sizeof line, "%-40s %8.3f %8.3f %8.3f %6.0f\n", one.label.c_str(), one.true_positive, one.false_positive, one.given, one.cases);
+    out += line;
+  }
+  return out;
+}
 
 std::string Card(const TrainingData& data, const TrainOptions& options, const TrainedModel& model, const std::string& version) {
   size_t real = 0, own = 0, relevant = 0, chinese = 0;
@@ -31,6 +43,8 @@ std::string Card(const TrainingData& data, const TrainOptions& options, const Tr
        << model.gate_vocabulary.rows.size() << " rows.\n\n"
        << "## Scores\nOut of fold on the real texts, outlets disjoint, calibration and thresholds set on the same predictions "
           "(slightly optimistic; the nested figures stand in classify/README.md):\n\n```\n" << model.report << "```\n\n"
+       << "## Errors\nOf the documents called relevant: of those that have a label the part that got it, of the others, and of all. Shares are "
+          "corrected for these.\n\n```\n" << RatesTable(model.rates) << "```\n\n"
        << "## Limits\nTrained on openings of articles (Chinese 1,600 characters, others 3,500), mostly English and Chinese; other "
           "languages only through shared words. Sides of a stance and lean are far less certain than themes. Irony, long quotations "
           "and positions that need knowledge outside the text are missed.\n";

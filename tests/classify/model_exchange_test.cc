@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -18,6 +19,7 @@
 #include "classify/classifier_service.h"
 #include "classify/model/corpus.h"
 #include "classify/model/model.h"
+#include "classify/served_models.h"
 #include "racewatch/v1/classifier_service.grpc.pb.h"
 #include "tests/classify/second_model.h"
 
@@ -104,7 +106,7 @@ class ModelExchangeTest : public testing::Test {
         for (const auto& metric : family.metric) {
           std::map<std::string, std::string> have;
           for (const auto& label : metric.label) have[label.name] = label.value;
-          if (have == labels) return metric.counter.value;
+          if (have == labels) return family.type == prometheus::MetricType::Gauge ? metric.gauge.value : metric.counter.value;
         }
     return -1;
   }
@@ -252,6 +254,31 @@ TEST_F(ModelExchangeTest, AComparisonBeginsAnewWithAnotherModel) {
   EXPECT_GT(status.documents(), 0u);
   for (const v1::CanaryDifference& difference : status.differences())
     EXPECT_EQ(difference.only_active() + difference.only_canary(), 0u) << "a model beside itself differs nowhere";
+}
+
+TEST_F(ModelExchangeTest, SharesOfLabelsStandBesideThoseOfTraining) {
+  config_.set_model((dir_ / "second.model").string());
+  Start();
+  const auto model = Model::Load(SecondModel());
+  ASSERT_TRUE(model.ok());
+  ASSERT_FALSE((*model)->rates().empty());
+  std::map<std::string, double> given;
+  double relevant = 0, difference = 0;
+  const v1::ClassifyBatchResponse response = Classify();
+  for (const auto& result : response.results()) {
+    const AnswerLabels labels = LabelsOf(result.tags());
+    relevant += labels[0];
+    for (size_t l = 0; l < kAnswerLabels; ++l) given[AnswerLabelNames()[l]] += labels[l];
+  }
+  ASSERT_GT(relevant, 0);
+  for (const LabelRates& rates : (*model)->rates()) {
+    EXPECT_NEAR(Metric("racewatch_classifier_label_share", {{"label", rates.label}}), given[rates.label] / relevant, 1e-9) << rates.label;
+    EXPECT_EQ(Metric("racewatch_classifier_label_share_trained", {{"label", rates.label}}), rates.given) << rates.label;
+    difference += std::fabs(given[rates.label] / relevant - rates.given);
+  }
+  EXPECT_NEAR(Metric("racewatch_classifier_drift"), difference / static_cast<double>((*model)->rates().size()), 1e-9);
+  (void)Classify();
+  EXPECT_NEAR(Metric("racewatch_classifier_drift"), difference / static_cast<double>((*model)->rates().size()), 1e-9) << "the same texts again";
 }
 
 TEST_F(ModelExchangeTest, ACanaryOfAMissingFileOrAWrongShareIsRefusedAtTheStart) {

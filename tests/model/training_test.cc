@@ -2,14 +2,18 @@
 
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 
+#include "classify/model/format.h"
+#include "classify/model/label_rates.h"
 #include "classify/model/model.h"
 
 namespace racewatch::classify {
@@ -56,6 +60,96 @@ TEST(Training, TwoTrainingsGiveTheSameBytes) {
   EXPECT_EQ((*model)->features(), 2000u);
   std::filesystem::remove(a);
   std::filesystem::remove(b);
+}
+
+// Makes changed bytes pass the checksums.
+void Seal(std::string* bytes) {
+  ModelHeader header;
+  std::memcpy(&header, bytes->data(), sizeof header);
+  header.body_checksum = XXH64(bytes->data() + sizeof header, bytes->size() - sizeof header, 0);
+  header.header_checksum = XXH64(&header, offsetof(ModelHeader, header_checksum), 0);
+  std::memcpy(bytes->data(), &header, sizeof header);
+}
+
+base::Result<std::unique_ptr<Model>> LoadBytes(const std::string& bytes) {
+  const std::string path = Temporary("bytes.model");
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  auto model = Model::Load(path);
+  std::filesystem::remove(path);
+  return model;
+}
+
+TEST(Training, MeasuresErrorsOutOfFoldAndAFileWithoutThemIsReadAsWell) {
+  const std::string path = Temporary("rates.model");
+  ASSERT_TRUE(TrainModelFile(SmallInputs(), SmallOptions(), path, [](std::string_view) {}).ok());
+  std::string bytes = Content(path);
+  std::filesystem::remove(path);
+  const auto model = LoadBytes(bytes);
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  ASSERT_GT((*model)->rates().size(), 5u);
+  std::set<std::string> seen;
+  for (const LabelRates& one : (*model)->rates()) {
+    EXPECT_TRUE(seen.insert(one.label).second) << one.label;
+    EXPECT_GE(one.cases, kRateCasesMin) << one.label;
+    for (const double share : {one.true_positive, one.false_positive, one.given}) EXPECT_TRUE(share >= 0 && share <= 1) << one.label;
+    EXPECT_NE((*model)->card().find(one.label), std::string::npos) << "the card lists them";
+  }
+  const size_t at = bytes.find("\"rates\":");
+  ASSERT_NE(at, std::string::npos);
+  std::string without = bytes, wrong = bytes;
+  without.replace(at, 7, "\"other\"");  // as a build before them wrote it, beside one that a later build may write
+  Seal(&without);
+  const auto older = LoadBytes(without);
+  ASSERT_TRUE(older.ok()) << older.status().ToString();
+  EXPECT_TRUE((*older)->rates().empty());
+  const size_t given = bytes.find("\"given\":0", at);
+  ASSERT_NE(given, std::string::npos);
+  wrong[given + 8] = '7';
+  Seal(&wrong);
+  EXPECT_EQ(LoadBytes(wrong).status().code(), base::Code::kDataLoss);
+}
+
+// Twenty documents that the model calls relevant: markets on ten of them, given to eight of these and to two of the others;
+// then what must not change that.
+TEST(Rates, CountHitsAndFaultsAmongWhatTheModelCallsRelevant) {
+  const size_t markets = *base::IndexOf(base::kThemes, "markets");
+  std::vector<LabelledDocument> documents(40);
+  std::vector<Judged> judged;
+  for (size_t i = 0; i < documents.size(); ++i) {
+    LabelledDocument& d = documents[i];
+    d.relevant = 1;
+    d.labelled = true;
+    d.stance.fill(kAbsent);
+    d.lean = kLeanNeutral;
+    d.themes[markets] = i < 10;
+    Judged one{&d, {}, {}};
+    one.decision.stance.fill(kAbsent);
+    one.decision.relevant = i < 20;
+    one.decision.themes[markets] = i < 8 || i == 10 || i == 11 || i >= 20;  // what it calls irrelevant has no label
+    judged.push_back(one);
+  }
+  const auto rates_of = [&judged](const std::string& label) {
+    for (const LabelRates& one : MeasureRates(judged))
+      if (one.label == label) return one;
+    return LabelRates{};
+  };
+  const LabelRates plain = rates_of("theme:markets");
+  EXPECT_DOUBLE_EQ(plain.true_positive, 0.8);
+  EXPECT_DOUBLE_EQ(plain.false_positive, 0.2);
+  EXPECT_DOUBLE_EQ(plain.given, 0.5);
+  EXPECT_EQ(plain.cases, 10);
+  EXPECT_EQ(rates_of("theme:censorship").label, "") << "nobody has it: not measured";
+  EXPECT_EQ(rates_of("lean:neutral").label, "") << "nobody has not";
+  documents[9].themes[markets] = kMasked;  // a miss that its readers differ on
+  EXPECT_EQ(rates_of("theme:markets").label, "") << "nine cases are too few";
+  documents[39].themes[markets] = 1;
+  judged[38].decision.relevant = judged[39].decision.relevant = true;
+  judged[38].decision.themes[markets] = false;
+  documents[12].relevant = 0, documents[12].labelled = false, documents[12].near_miss = true;
+  documents[13].relevant = kMasked;
+  const LabelRates changed = rates_of("theme:markets");
+  EXPECT_DOUBLE_EQ(changed.true_positive, 0.9);
+  EXPECT_DOUBLE_EQ(changed.false_positive, 2 / (9 + kNearMissWeight)) << "a near miss counts less, one whose relevance is disputed nothing";
 }
 
 // Own passages weigh up to as much as the real texts of their label: enough to be learnt.

@@ -403,6 +403,7 @@ TEST_P(EngineTest, AnOlderStateIsBroughtUp) {
     EXPECT_EQ(now.stream_ms, kMsPerDay);
     EXPECT_EQ(now.first_hour, 20u);
     EXPECT_EQ(now.model_version, "m1");
+    EXPECT_FALSE(now.IsOf("m1", 0, 20, 21, false)) << "nobody noted whose labels they are";
     EXPECT_EQ(DecodeFrozen(engine_->Get(Table::kMeta, kFrozenKey).value()).value(), 3u);
     EXPECT_EQ(DecodeFrozen(engine_->Get(Table::kMeta, kLeadsKey).value()).value(), 3u);
     const auto feed = FeedRow::Decode(Read(*engine_, Table::kFeed, SequenceKey(7)));

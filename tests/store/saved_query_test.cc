@@ -217,7 +217,7 @@ TEST_F(SavedQueryRoleTest, AQueryIsASeriesOverTheWholeTextInEveryAnswer) {
   EXPECT_EQ(answer["series"][0]["key"]["query"], "huawei");
   EXPECT_DOUBLE_EQ(answer["series"][0]["points"][0]["share"], 0.75) << "of all articles";
   EXPECT_FALSE(answer["series"][0].contains("counted_since") && !answer["series"][0]["counted_since"].is_null());
-  EXPECT_THAT(life.Get("/api/v1/trends?query=race&format=csv")->body, HasSubstr(",race\r\n"));
+  EXPECT_THAT(life.Get("/api/v1/trends?query=race&format=csv")->body, HasSubstr(",race,,,\r\n"));
   const std::string metrics = life.Get("/metrics")->body;
   for (const char* line : {"racewatch_query_articles{query=\"huawei\"} 3", "racewatch_query_articles_total{query=\"race\"} 2",
                            "racewatch_query_stories{query=\"race\"} 2", "racewatch_query_trend_articles{query=\"huawei\",window=\"24h\"} 3"})
