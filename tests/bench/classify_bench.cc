@@ -9,10 +9,12 @@
 #include <mutex>
 
 #include "base/grpc_server.h"
+#include "base/log.h"
 #include "classify/classifier_client.h"
 #include "classify/classifier_service.h"
 #include "classify/model/corpus.h"
 #include "classify/model/model.h"
+#include "classify/served_models.h"
 
 namespace racewatch::classify {
 namespace {
@@ -67,10 +69,11 @@ class Caller {
 };
 
 void Run(benchmark::State& state, bool local) {
-  auto model = Model::Load(DefaultModelPath());
-  if (!model.ok()) return state.SkipWithError(model.status().message().c_str());
+  base::Log log({.level = base::LogLevel::kError});
+  const auto models = ServedModels::Load({.path = DefaultModelPath()}, log);
+  if (!models.ok()) return state.SkipWithError(models.status().message().c_str());
   prometheus::Registry registry;
-  ClassifierService service({2, 1024}, std::move(*model), registry);
+  ClassifierService service({2, 1024}, **models, registry);
   base::GrpcServer server({"127.0.0.1:0"});
   server.AddService(kClassifierServiceName, service.service());
   if (!server.Start().ok()) return state.SkipWithError("no server");
