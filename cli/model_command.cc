@@ -21,12 +21,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds kCallTime{30};
+constexpr std::chrono::seconds kConnectTime{2};
 
 // One call to the classifier at `server`.
 template <typename Request, typename Response>
 base::Status Ask(const std::string& server, const Request& request, Response* response,
                  grpc::Status (v1::ClassifierService::Stub::*call)(grpc::ClientContext*, const Request&, Response*)) {
-  v1::ClassifierService::Stub stub(classify::MakeClassifierChannel(server));
+  const std::shared_ptr<grpc::Channel> channel = classify::MakeClassifierChannel(server);
+  channel->WaitForConnected(std::chrono::system_clock::now() + kConnectTime);  // one try that fails need not be the last
+  v1::ClassifierService::Stub stub(channel);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kCallTime);
   const grpc::Status status = (stub.*call)(&context, request, response);
