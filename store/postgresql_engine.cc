@@ -462,7 +462,10 @@ base::Result<std::unique_ptr<PostgreSqlEngine>> PostgreSqlEngine::Open(const Pos
   if (made.size() == 0)
     RW_RETURN_IF_ERROR(c->Run("BEGIN; " + lock + "; CREATE SCHEMA IF NOT EXISTS \"" + options.schema + "\"; " + PgSchemaStatements() + "COMMIT"));
   std::unique_ptr<PostgreSqlEngine> engine(new PostgreSqlEngine(std::move(impl)));
-  RW_RETURN_IF_ERROR(Migrate(*engine).Annotate("postgresql schema " + options.schema));
+  // Beside stores that start or commit at the same moment PostgreSQL may end it as a deadlock; a migration starts over as a whole.
+  base::Status migrated = Migrate(*engine);
+  for (int again = 0; again < 5 && migrated.code() == base::Code::kUnavailable; ++again) migrated = Migrate(*engine);
+  RW_RETURN_IF_ERROR(std::move(migrated).Annotate("postgresql schema " + options.schema));
   return engine;
 }
 
