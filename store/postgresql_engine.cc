@@ -455,17 +455,17 @@ base::Result<std::unique_ptr<PostgreSqlEngine>> PostgreSqlEngine::Open(const Pos
                                                   "; SET lock_timeout = " + std::to_string(options.idle_ms_max.count()),
                                      common + idle + "'60s'");
   RW_ASSIGN_OR_RETURN(PgConnection * c, impl->Connected(&impl->writer));
+  // Several processes may start at once: one makes the schema and migrates it, the others wait for it and find it made. To make
+  // it beside a store that works already would lock its tables against it. The session holds the lock, so it goes with the process.
+  const std::string key = "(hashtext('racewatch " + options.schema + "'))";
+  RW_RETURN_IF_ERROR(c->Run("SELECT pg_advisory_lock" + key));
   RW_ASSIGN_OR_RETURN(const PgRows made, c->Ask(PgCall("SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'generation'")
                                                     .Text(options.schema)));
-  // Several processes may start at once: the first makes the schema, the others wait for it.
-  const std::string lock = "SELECT pg_advisory_xact_lock(hashtext('racewatch " + options.schema + "'))";
   if (made.size() == 0)
-    RW_RETURN_IF_ERROR(c->Run("BEGIN; " + lock + "; CREATE SCHEMA IF NOT EXISTS \"" + options.schema + "\"; " + PgSchemaStatements() + "COMMIT"));
+    RW_RETURN_IF_ERROR(c->Run("BEGIN; CREATE SCHEMA IF NOT EXISTS \"" + options.schema + "\"; " + PgSchemaStatements() + "COMMIT"));
   std::unique_ptr<PostgreSqlEngine> engine(new PostgreSqlEngine(std::move(impl)));
-  // Beside stores that start or commit at the same moment PostgreSQL may end it as a deadlock; a migration starts over as a whole.
-  base::Status migrated = Migrate(*engine);
-  for (int again = 0; again < 5 && migrated.code() == base::Code::kUnavailable; ++again) migrated = Migrate(*engine);
-  RW_RETURN_IF_ERROR(std::move(migrated).Annotate("postgresql schema " + options.schema));
+  RW_RETURN_IF_ERROR(Migrate(*engine).Annotate("postgresql schema " + options.schema));
+  RW_RETURN_IF_ERROR(c->Run("SELECT pg_advisory_unlock" + key));
   return engine;
 }
 
