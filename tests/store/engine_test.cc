@@ -2,6 +2,8 @@
 #include "store/engine.h"
 
 #include <gtest/gtest.h>
+#include <rocksdb/perf_context.h>
+#include <rocksdb/perf_level.h>
 
 #include <array>
 #include <filesystem>
@@ -456,6 +458,31 @@ TEST(RocksDbEngineTest, AStateOfANewerVersionIsRefusedByName) {
   ASSERT_FALSE(newer.ok());
   EXPECT_EQ(newer.status().code(), base::Code::kFailedPrecondition);
   EXPECT_NE(newer.status().message().find("newer"), std::string::npos);
+}
+
+// Ids and addresses of articles are looked up with each one that comes, and most are not there: that must not cost a large
+// read each time once there are many.
+TEST(RocksDbEngineTest, LookUpsStayCheapWhenTheStateIsLarge) {
+  TempDir dir;
+  const auto engine = RocksDbEngine::Open({.path = dir.path(), .memtable_bytes = 4u << 20, .cache_bytes = 8u << 20, .fsync = false}).value();
+  const auto key = [](uint64_t i) {
+    std::string out;
+    AppendBig(&out, i * 0x9E3779B97F4A7C15ull);
+    AppendBig(&out, i);
+    return out;
+  };
+  for (uint64_t i = 0; i < 1'000'000;) {
+    Batch batch;
+    for (const uint64_t end = i + 10'000; i < end; ++i) batch.Put(Table::kUrl, key(i), key(i));
+    ASSERT_TRUE(engine->CommitUnsynced(batch).ok());
+  }
+  constexpr uint64_t kLookUps = 4000;
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
+  const uint64_t before = rocksdb::get_perf_context()->block_read_byte;
+  for (uint64_t i = 0; i < kLookUps; ++i) ASSERT_EQ(engine->Get(Table::kUrl, key(5'000'000 + i)).value(), std::nullopt);
+  const uint64_t read = rocksdb::get_perf_context()->block_read_byte - before;
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+  EXPECT_LT(read / kLookUps, 16u << 10) << "bytes a look-up";
 }
 
 // What a power cut leaves: the end of the write-ahead log is missing.
