@@ -1,31 +1,25 @@
 // The two processes of a re-tag over one fake bus, stepped by hand: a store, which counts and builds, and the re-tagger. The
-// bus, the clock and the engine outlive them; leaving one away and making another is a crash and a restart.
+// bus, the clock and the engine outlive them.
 #pragma once
-
-#include <prometheus/registry.h>
 
 #include <memory>
 
 #include "base/bus/topics.h"
 #include "racewatch/v1/config.pb.h"
-#include "store/query.h"
 #include "store/retag_status.h"
 #include "store/store_config.h"
-#include "store/store_loop.h"
-#include "store/store_role.h"
 #include "tests/fakes/fake_bus.h"
 #include "tests/fakes/manual_clock.h"
+#include "tests/store/loop_life.h"
 #include "tests/store/naive_recount.h"
 #include "tests/store/retag_stream.h"
 
 namespace racewatch::store {
 
-class RetagStore final : public base::AssignmentListener {
+class RetagStore final : public LoopLife {
  public:
   RetagStore(Engine& engine, fakes::FakeLog& bus, base::Clock& clock, const std::string& group = "", const v1::StoreConfig& config = Config())
-      : sink(bus), source(bus, {StoreRole::Topics(), group, this}), loop(config, engine, source, sink, clock, registry, log, changes, Source(bus)) {
-    status = loop.Restore();
-  }
+      : LoopLife(config, engine, bus, clock, group, Source(bus)) {}
   static v1::StoreConfig Config() {
     v1::StoreConfig config;
     config.set_batch_records_max(20);
@@ -38,30 +32,6 @@ class RetagStore final : public base::AssignmentListener {
     config->add_queries()->set_name(name);
     config->mutable_queries()->rbegin()->set_expression(expression);
   }
-  ~RetagStore() override {
-    loop.Resign();
-    (void)source.Close();
-  }
-  // One round; false once it has failed.
-  bool Step() {
-    if (!status.ok()) return false;
-    const auto round = loop.Round(std::chrono::milliseconds(0), never.get_token());
-    status = round.status();
-    return status.ok();
-  }
-  std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions) override {
-    return loop.OnAssigned(partitions);
-  }
-  void OnRevoked(const std::vector<base::TopicPartition>& partitions, bool) override { loop.OnRevoked(partitions); }
-
-  base::Log log{{.level = base::LogLevel::kError}};
-  prometheus::Registry registry;
-  Changes changes;
-  fakes::FakeSink sink;
-  fakes::FakeSource source;
-  StoreLoop loop;
-  std::stop_source never;
-  base::Status status;
 
  private:
   static RetagSource Source(fakes::FakeLog& bus) {

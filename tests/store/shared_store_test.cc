@@ -2,7 +2,6 @@
 // goes away. The processes are store loops in threads of one test, over the shared fake or over PostgreSQL.
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
-#include <prometheus/registry.h>
 
 #include <thread>
 
@@ -10,14 +9,12 @@
 #include "store/applier.h"
 #include "store/digest.h"
 #include "store/postgresql_engine.h"
-#include "store/query.h"
 #include "store/store_config.h"
-#include "store/store_loop.h"
-#include "store/store_role.h"
 #include "tests/fakes/fake_bus.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/store/article_maker.h"
 #include "tests/store/fake_engine.h"
+#include "tests/store/loop_life.h"
 #include "tests/store/naive_recount.h"
 #include "tests/store/pg_server.h"
 #include "tests/store/temp_dir.h"
@@ -37,32 +34,10 @@ v1::StoreConfig SharedConfig(uint32_t lease_ms) {
 }
 
 // One of several store processes, stepped by hand.
-struct Instance final : base::AssignmentListener {
+struct Instance final : LoopLife {
   Instance(Engine& engine, fakes::FakeLog& bus, fakes::ManualClock& clock, uint32_t lease_ms)
-      : sink(bus), source(bus, {StoreRole::Topics(), "store", this}),
-        loop(SharedConfig(lease_ms), engine, source, sink, clock, registry, log, changes) {
-    EXPECT_TRUE(loop.Restore().ok());
-  }
-  ~Instance() override {
-    loop.Resign();
-    (void)source.Close();
-  }
-  void Step() {
-    const auto round = loop.Round(milliseconds(0), stop.get_token());
-    ASSERT_TRUE(round.ok()) << round.status().ToString();
-  }
-  std::map<base::TopicPartition, int64_t> OnAssigned(const std::vector<base::TopicPartition>& partitions) override {
-    return loop.OnAssigned(partitions);
-  }
-  void OnRevoked(const std::vector<base::TopicPartition>& partitions, bool) override { loop.OnRevoked(partitions); }
-
-  base::Log log{{.level = base::LogLevel::kError}};
-  prometheus::Registry registry;
-  Changes changes;
-  std::stop_source stop;
-  fakes::FakeSink sink;
-  fakes::FakeSource source;
-  StoreLoop loop;
+      : LoopLife(SharedConfig(lease_ms), engine, bus, clock, "store") {}
+  void Step() { ASSERT_TRUE(LoopLife::Step()) << status.ToString(); }
 };
 
 class SharedStoreTest : public testing::Test {
