@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/http_client.h"
+#include "base/percent_encoding.h"
 #include "cli/commands.h"
 #include "cli/feeds_export.h"
 #include "cli/feeds_import.h"
@@ -73,19 +74,6 @@ base::Result<std::string> GetFeeds(const std::string& server, const std::string&
   return std::move(reply.body);
 }
 
-std::string Escaped(const std::string& text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte))
-      out.push_back(c);
-    else
-      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-  }
-  return out;
-}
-
 base::Result<Json> LoadFeeds(const FeedsFlags& flags) {
   RW_ASSIGN_OR_RETURN(const std::string body, GetFeeds(flags.server));
   Json page = Json::parse(body, nullptr, false);
@@ -120,7 +108,7 @@ void Print(const FeedsFlags& flags, const Json& object) {
 }
 
 int Show(const FeedsFlags& flags) {
-  const auto body = GetFeeds(flags.server, "?id=" + Escaped(flags.id));
+  const auto body = GetFeeds(flags.server, "?id=" + base::PercentEncode(flags.id));
   if (!body.ok()) return Fail(ExitCodeFor(body.status()), "feeds show: " + body.status().message());
   const Json feed = Json::parse(*body, nullptr, false);
   if (!feed.is_object()) return Fail(kExitBadData, "feeds show: no feed '" + flags.id + "' on " + flags.server);
@@ -137,7 +125,7 @@ int Change(const FeedsFlags& flags, bool add) {
   if (!flags.language.empty()) request["language"] = flags.language;
   if (!flags.folder.empty()) request["folder"] = flags.folder;
   if (flags.interval_s > 0) request["interval_s"] = flags.interval_s;
-  const auto reply = add ? Ask(flags.server, "POST", "", Dump(request)) : Ask(flags.server, "DELETE", "?id=" + Escaped(flags.id), "");
+  const auto reply = add ? Ask(flags.server, "POST", "", Dump(request)) : Ask(flags.server, "DELETE", "?id=" + base::PercentEncode(flags.id), "");
   if (!reply.ok()) return Fail(ExitCodeFor(reply.status()), what + ": " + reply.status().message());
   const Json answer = Json::parse(reply->body, nullptr, false);
   if (reply->status == 200 && answer.is_object()) {

@@ -1,7 +1,6 @@
 // `racewatch takedown`: removes the text of one article everywhere: a store replaces it in its tables and in the tagged
 // topics, an ingest sends no further version of it.
 #include <CLI/CLI.hpp>
-#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "base/http_client.h"
+#include "base/percent_encoding.h"
 #include "cli/commands.h"
 #include "cli/process.h"
 #include "cli/store_client.h"
@@ -48,17 +48,6 @@ void Tell(const std::string& server, const std::string& path_and_address, bool* 
   }
 }
 
-std::string Escaped(const std::string& text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte)) out.push_back(c);
-    else out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-  }
-  return out;
-}
-
 }  // namespace
 
 int RunTakedown(int argc, char** argv) {
@@ -74,9 +63,9 @@ int RunTakedown(int argc, char** argv) {
   Outcome outcome;
   const auto canonical = ingest::Canonicalize(url);
   for (const std::string& server : servers) {
-    Tell(server, "takedown/seen?url=" + Escaped(url), &outcome.ingest, &outcome);
-    Tell(server, "takedown?article=" + Escaped(url), &outcome.store, &outcome);
-    if (!outcome.store && canonical) Tell(server, "takedown?article=" + Escaped(canonical->url), &outcome.store, &outcome);
+    Tell(server, "takedown/seen?url=" + base::PercentEncode(url), &outcome.ingest, &outcome);
+    Tell(server, "takedown?article=" + base::PercentEncode(url), &outcome.store, &outcome);
+    if (!outcome.store && canonical) Tell(server, "takedown?article=" + base::PercentEncode(canonical->url), &outcome.store, &outcome);
   }
   if (!outcome.failure.ok()) return Fail(ExitCodeFor(outcome.failure), "takedown: " + outcome.failure.message());
   if (!outcome.store && !outcome.ingest) return Fail(kExitBadData, "takedown: no article at " + url + " is known, and no ingest was told");

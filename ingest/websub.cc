@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/percent_encoding.h"
 #include "ingest/url.h"
 
 namespace racewatch::ingest {
@@ -88,20 +89,6 @@ std::string RandomHex() {
   return ToHex(bytes, sizeof bytes);
 }
 
-std::string Escaped(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain)
-      out.push_back(c);
-    else
-      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-  }
-  return out;
-}
-
 }  // namespace
 
 std::vector<WebLink> ParseLinkHeader(std::string_view text) {
@@ -148,8 +135,8 @@ base::HttpCall HubRequest(const v1::HubState& hub, bool subscribe, int64_t lease
   call.url = hub.url();
   call.body_bytes_max = 64u << 10;
   call.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
-  call.body = std::string("hub.mode=") + (subscribe ? "subscribe" : "unsubscribe") + "&hub.topic=" + Escaped(hub.topic()) +
-              "&hub.callback=" + Escaped(hub.callback() + "/websub/" + hub.token());
+  call.body = std::string("hub.mode=") + (subscribe ? "subscribe" : "unsubscribe") + "&hub.topic=" + base::PercentEncode(hub.topic()) +
+              "&hub.callback=" + base::PercentEncode(hub.callback() + "/websub/" + hub.token());
   if (subscribe) call.body += "&hub.secret=" + hub.secret() + "&hub.lease_seconds=" + std::to_string(lease_s);
   return call;
 }
