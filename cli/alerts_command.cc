@@ -35,10 +35,8 @@ template <typename Visit>
 base::Status ForEach(const AlertFlags& flags, const Visit& visit) {
   std::string token;
   do {
-    RW_ASSIGN_OR_RETURN(const std::string body, AskStore(flags.server, "alerts", {{"rule", flags.rule}, {"open_only", flags.open_only ? "true" : ""},
-                                                                                  {"page_size", "500"}, {"page_token", token}}));
-    const Json answer = Json::parse(body, nullptr, false);
-    if (answer.is_discarded() || !answer.contains("alerts")) return base::Unavailable("server " + flags.server + ": no alerts in the answer");
+    RW_ASSIGN_OR_RETURN(const Json answer, AskStoreFor("alerts", flags.server, "alerts", {{"rule", flags.rule}, {"open_only", flags.open_only ? "true" : ""},
+                                                                                          {"page_size", "500"}, {"page_token", token}}));
     for (const Json& alert : answer["alerts"])
       if (!visit(alert)) return {};
     token = answer.value("next_page_token", "");
@@ -130,7 +128,7 @@ int RunAlerts(int argc, char** argv) {
   CLI::App app("Lists, shows and follows alerts; tries rules.\nusage: racewatch alerts list|show|tail|test-rule", "racewatch alerts");
   AlertFlags flags;
   app.require_subcommand(1);
-  app.add_option("--server", flags.server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+  AddServerFlag(app, &flags.server);
   app.fallthrough();
   auto* list = app.add_subcommand("list", "The last state of each alert, newest first");
   list->add_flag("--open", flags.open_only, "Only what is open");

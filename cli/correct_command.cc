@@ -48,7 +48,7 @@ int RunCorrect(int argc, char** argv) {
   app.add_flag("--irrelevant", flags.irrelevant, "It is not about the race, so it has no other label")->excludes(themes)->excludes(stance)->excludes(lean);
   app.add_option("--reader", flags.reader, "Who read it")->required();
   app.add_option("--note", flags.note, "Why, in a few words");
-  app.add_option("--server", flags.server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+  AddServerFlag(app, &flags.server);
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   const auto labels = LabelsOf(flags);
   if (!labels.ok()) return Fail(kExitUsage, "correct: " + labels.status().message());

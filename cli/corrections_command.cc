@@ -21,9 +21,7 @@ base::Result<std::vector<Json>> ReadAll(const std::string& server, const std::st
   std::vector<Json> all;
   std::string token;
   do {
-    RW_ASSIGN_OR_RETURN(const std::string body, AskStore(server, "corrections", {{"article_id", article}, {"page_size", "500"}, {"page_token", token}}));
-    Json answer = Json::parse(body, nullptr, false);
-    if (!answer.is_object() || !answer.contains("corrections")) return base::Unavailable("server " + server + ": no corrections in the answer");
+    RW_ASSIGN_OR_RETURN(Json answer, AskStoreFor("corrections", server, "corrections", {{"article_id", article}, {"page_size", "500"}, {"page_token", token}}));
     for (Json& correction : answer["corrections"]) all.push_back(std::move(correction));
     token = answer.value("next_page_token", "");
   } while (!token.empty());
@@ -58,7 +56,7 @@ int RunCorrections(int argc, char** argv) {
   std::string server = kDefaultStoreServer, article, file;
   app.require_subcommand(1);
   app.fallthrough();
-  app.add_option("--server", server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+  AddServerFlag(app, &server);
   auto* list = app.add_subcommand("list", "One JSON object per correction, oldest first");
   list->add_option("--article", article, "Id of an article; default: all");
   auto* exporting = app.add_subcommand("export", "One training record per article, as racewatch train --own reads them");

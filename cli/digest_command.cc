@@ -11,7 +11,7 @@ namespace racewatch::cli {
 int RunDigest(int argc, char** argv) {
   CLI::App app("Prints the digests of a running store as one JSON line.\nusage: racewatch digest [--server ADDR]", "racewatch digest");
   std::string server = kDefaultStoreServer;
-  app.add_option("--server", server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+  AddServerFlag(app, &server);
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   const auto body = AskStore(server, "digest", {});
   if (!body.ok()) return Fail(ExitCodeFor(body.status()), "digest: " + body.status().message());

@@ -339,7 +339,7 @@ int RunRetag(int argc, char** argv) {
                "racewatch retag");
   RetagFlags flags;
   app.add_option("--model", flags.model, "model file that tags from now on");
-  app.add_option("--server", flags.server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+  AddServerFlag(app, &flags.server);
   app.add_option("--config", flags.config, "configuration of a tagger: with Kafka, this process tags; without, the running `up` does");
   app.add_flag("--no-switch", flags.no_switch, "stop after the report; both models go on in `up`, and a further run switches");
   app.add_flag("--cancel", flags.cancel, "give up the generation that is being built");

@@ -58,7 +58,7 @@ int RunStoreBackup(int argc, char** argv) {
   CLI::App app("Copies the state of a running store into FILE, consistently, while it goes on.\n"
                "usage: racewatch store backup [--server ADDR] FILE", "racewatch store backup");
   std::string server = kDefaultStoreServer, path;
-  app.add_option("--server", server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+  AddServerFlag(app, &server);
   app.add_option("FILE", path, "where the copy goes; must not exist")->required();
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   if (std::filesystem::exists(path)) return Fail(kExitIo, "backup " + path + ": exists already");

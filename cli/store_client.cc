@@ -1,10 +1,12 @@
 #include "cli/store_client.h"
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/http_client.h"
 #include "base/percent_encoding.h"
+#include "cli/command.h"
 
 namespace racewatch::cli {
 namespace {
@@ -48,6 +50,13 @@ base::Result<std::string> AskStore(const std::string& server, const std::string&
   return Call(server, std::move(call));
 }
 
+base::Result<Json> AskStoreFor(const char* member, const std::string& server, const std::string& path, const Parameters& parameters) {
+  RW_ASSIGN_OR_RETURN(const std::string body, AskStore(server, path, parameters));
+  Json answer = Json::parse(body, nullptr, false);
+  if (!answer.is_object() || !answer.contains(member)) return base::Unavailable("server " + server + ": no " + member + " in the answer");
+  return answer;
+}
+
 base::Result<std::string> TellStore(const std::string& server, const std::string& path, const std::string& body, const char* content_type) {
   base::HttpCall call;
   call.method = "POST";
@@ -56,6 +65,15 @@ base::Result<std::string> TellStore(const std::string& server, const std::string
   call.body = body;
   call.timeout = std::chrono::minutes(3);
   return Call(server, std::move(call));
+}
+
+void AddServerFlag(CLI::App& app, std::string* server) {
+  app.add_option("--server", *server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+}
+
+int FailToAsk(const char* command, const base::Status& status) {
+  const bool usage = status.code() == base::Code::kInvalidArgument, unknown = status.code() == base::Code::kNotFound;
+  return Fail(usage ? kExitUsage : unknown ? kExitBadData : ExitCodeFor(status), std::string(command) + ": " + status.message());
 }
 
 std::string Text(const Json& object, const char* member) {

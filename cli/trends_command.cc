@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/process.h"
+#include "cli/selection_flags.h"
 #include "cli/store_client.h"
 
 namespace racewatch::cli {
@@ -33,44 +34,31 @@ void PrintTable(const Json& answer) {
 }  // namespace
 
 int RunTrends(int argc, char** argv) {
-  CLI::App app("Shows the counts of a running store.\nusage: racewatch trends [--theme ID] [--window hour|day|all]", "racewatch trends");
-  std::string server = kDefaultStoreServer, output = "table", window = "all";
-  std::string theme, target, position, lean, language, group, query, from, to, model_version;
+  CLI::App app("Shows the counts of a running store.\nusage: racewatch trends [--theme ID] [--target T --position P] [--window hour|day|all]",
+               "racewatch trends");
+  SelectionFlags flags;
+  std::string output = "table", window = "all", group, model_version;
   bool zeros = false;
-  app.add_option("--server", server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
-  app.add_option("--theme", theme, "Theme id");
-  app.add_option("--target", target, "Stance target, with --position");
-  app.add_option("--position", position, "favor, against, neutral or unsure, with --target");
-  app.add_option("--lean", lean, "us, china, neutral or unsure");
-  app.add_option("--language", language, "en, zh, de, fr, es, ja, ru, pt, it, ko or other");
+  AddSelectionFlags(app, &flags);
   app.add_option("--group", group, "Publisher group: us, china, europe or other");
-  app.add_option("--query", query, "Name of a saved query");
   app.add_option("--window", window, "all (default), day or hour");
-  app.add_option("--from", from, "First window: RFC 3339, a day or Unix seconds");
-  app.add_option("--to", to, "End, exclusive");
   app.add_option("--model-version", model_version, "Series of a model that a re-tag replaced, or is building");
   app.add_flag("--zeros", zeros, "Show empty windows too");
   app.add_option("--output", output, "table (default), json or csv")->check(CLI::IsMember({"table", "json", "csv"}));
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
-  const auto body = AskStore(server, "trends",
-                             {{"theme", theme}, {"target", target}, {"position", position}, {"lean", lean}, {"language", language},
-                              {"publisher_group", group}, {"query", query},
-                              {"window", window}, {"from", from}, {"to", to}, {"model_version", model_version},
-                              {"include_zeros", zeros ? "true" : ""}, {"format", output == "csv" ? "csv" : ""}});
-  if (!body.ok()) {
-    const bool usage = body.status().code() == base::Code::kInvalidArgument;
-    const bool unknown = body.status().code() == base::Code::kNotFound;  // a model version without series
-    return Fail(usage ? kExitUsage : unknown ? kExitBadData : ExitCodeFor(body.status()), "trends: " + body.status().message());
-  }
+  const Parameters asked = WithSelection(flags, {{"publisher_group", group}, {"window", window}, {"model_version", model_version},
+                                                 {"include_zeros", zeros ? "true" : ""}, {"format", output == "csv" ? "csv" : ""}});
   if (output == "csv") {
+    const auto body = AskStore(flags.server, "trends", asked);
+    if (!body.ok()) return FailToAsk("trends", body.status());
     std::fputs(body->c_str(), stdout);
     return kExitOk;
   }
-  const Json answer = Json::parse(*body, nullptr, false);
-  if (answer.is_discarded() || !answer.contains("series")) return Fail(kExitUnavailable, "trends: server " + server + ": no trends in the answer");
-  if (output == "table") PrintTable(answer);
+  const auto answer = AskStoreFor("series", flags.server, "trends", asked);
+  if (!answer.ok()) return FailToAsk("trends", answer.status());
+  if (output == "table") PrintTable(*answer);
   else
-    for (const Json& series : answer["series"]) std::puts(series.dump().c_str());
+    for (const Json& series : (*answer)["series"]) std::puts(series.dump().c_str());
   return kExitOk;
 }
 

@@ -13,14 +13,12 @@ int RunWhere(int argc, char** argv) {
   CLI::App app("Shows where an article is and what happened to it.\nusage: racewatch where URL|ID", "racewatch where");
   std::string server = kDefaultStoreServer, output = "table", article;
   app.add_option("article", article, "Address or id of the article")->required();
-  app.add_option("--server", server, "HTTP address of the store (default 127.0.0.1:8470, that of up)");
+  AddServerFlag(app, &server);
   app.add_option("--output", output, "table (default) or json")->check(CLI::IsMember({"table", "json"}));
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
-  const auto body = AskStore(server, "where", {{"article", article}});
-  if (!body.ok())
-    return Fail(body.status().code() == base::Code::kNotFound ? kExitBadData : ExitCodeFor(body.status()), "where: " + body.status().message());
-  const auto answer = nlohmann::ordered_json::parse(*body, nullptr, false);
-  if (answer.is_discarded() || !answer.contains("steps")) return Fail(kExitUnavailable, "where: server " + server + ": no path in the answer");
+  const auto asked = AskStoreFor("steps", server, "where", {{"article", article}});
+  if (!asked.ok()) return FailToAsk("where", asked.status());
+  const nlohmann::ordered_json& answer = *asked;
   if (output == "json") {
     std::puts(answer.dump().c_str());
     return kExitOk;
