@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/pause.h"
+
 namespace racewatch::base {
 namespace {
 
@@ -76,9 +78,7 @@ struct Lifecycle::Impl {
 
   // Draining is bounded from outside: a component that hangs must not keep a dead process alive.
   void Watchdog(std::stop_token stop) {
-    std::unique_lock lock(mutex);
-    std::condition_variable_any wake;
-    wake.wait_for(lock, stop, kDrainTimeout + std::chrono::seconds(2), [] { return false; });
+    PauseFor(kDrainTimeout + std::chrono::seconds(2), stop);
     if (stop.stop_requested()) return;
     log.Error("drain_timeout", {{"seconds", static_cast<int64_t>(kDrainTimeout.count())}});
     _exit(70);

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
+#include "base/pause.h"
 #include "cli/commands.h"
 #include "cli/process.h"
 #include "cli/store_client.h"
@@ -16,6 +16,8 @@ namespace racewatch::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::milliseconds kLookEvery{1000};
 
 struct AlertFlags {
   std::string server = kDefaultStoreServer;
@@ -73,10 +75,9 @@ int Tail(const AlertFlags& flags) {
     for (std::string line; std::getline(lines, line);)
       if (const Json item = Json::parse(line, nullptr, false); item.is_object()) token = item.value("resume_token", token);
   }
-  for (;;) {
-    const auto body = AskStore(flags.server, "alerts/watch", {{"rule", flags.rule}, {"resume_token", token}, {"follow", "false"}});
-    if (!body.ok()) return Failed(body.status());
-    std::istringstream lines(*body);
+  return Failed(base::LookUntil(kLookEvery, [&]() -> base::Result<bool> {
+    RW_ASSIGN_OR_RETURN(const std::string body, AskStore(flags.server, "alerts/watch", {{"rule", flags.rule}, {"resume_token", token}, {"follow", "false"}}));
+    std::istringstream lines(body);
     for (std::string line; std::getline(lines, line);) {
       const Json item = Json::parse(line, nullptr, false);
       if (!item.is_object() || !item.contains("alert")) continue;
@@ -84,8 +85,8 @@ int Tail(const AlertFlags& flags) {
       std::puts(item["alert"].dump().c_str());
       std::fflush(stdout);
     }
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-  }
+    return false;
+  }));
 }
 
 // The rule to try: the one of that name, or the only one of the file.

@@ -1,8 +1,8 @@
 #include "cli/demo_driver.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
+
+#include "base/pause.h"
 
 namespace racewatch::cli {
 namespace {
@@ -29,23 +29,17 @@ base::Status DemoDriver::Stop(std::chrono::milliseconds) {
 }
 
 void DemoDriver::Drive(std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  const auto wait = [&](std::chrono::nanoseconds time) {
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, time, [] { return false; });
-  };
   const auto real_start = std::chrono::steady_clock::now();
   for (base::UnixMs now = options_.start_ms;; now = std::min(now + options_.step_ms, options_.end_ms)) {
     clock_.Set(now);
     for (int answers = 0; answers < kIdleAnswers && !stop.stop_requested();) {
-      wait(std::chrono::microseconds(500));
+      base::PauseFor(std::chrono::microseconds(500), stop);
       answers = idle_() ? answers + 1 : 0;
     }
     if (options_.speed > 0) {
       const std::chrono::duration<double, std::milli> due((now - options_.start_ms) / options_.speed);
       const auto left = real_start + std::chrono::duration_cast<std::chrono::nanoseconds>(due) - std::chrono::steady_clock::now();
-      if (left.count() > 0) wait(left);
+      if (left.count() > 0) base::PauseFor(left, stop);
     }
     if (stop.stop_requested()) return;
     if (now >= options_.end_ms) break;

@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <thread>
 
+#include "base/pause.h"
 #include "classify/classifier_client.h"
 #include "classify/tagger_role.h"
 #include "cli/bus.h"
@@ -28,7 +28,7 @@ using Json = nlohmann::ordered_json;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kLookEvery{500};
+constexpr milliseconds kLookEvery{500}, kSwitchLookEvery{50};
 constexpr uint64_t kNearlyCovered = 500;     // what live traffic keeps on the way
 constexpr int kModelAsked = 8;               // classifiers behind one address take turns
 constexpr std::chrono::seconds kSwitchWait{8};
@@ -205,7 +205,8 @@ RetagWorker::Offsets OffsetsOf(const Json& building, const char* which) {
 
 // Until the store holds everything that had been counted when this began, and of the rest all but what is just coming in.
 base::Status WaitUntilCovered(const RetagFlags& flags, Tagging& tagging, ProgressPrinter& printer) {
-  for (std::optional<RetagWorker::Offsets> wanted;; std::this_thread::sleep_for(kLookEvery)) {
+  std::optional<RetagWorker::Offsets> wanted;
+  return base::LookUntil(kLookEvery, [&]() -> base::Result<bool> {
     RW_ASSIGN_OR_RETURN(const Json status, Ask(flags, "retag"));
     if (!status.contains("building")) return base::Unavailable("server " + flags.server + ": the re-tag was cancelled");
     if (!wanted) wanted = OffsetsOf(status["building"], "counted");
@@ -215,22 +216,23 @@ base::Status WaitUntilCovered(const RetagFlags& flags, Tagging& tagging, Progres
     const auto lag = status["building"]["lag"].get<uint64_t>();
     printer.Show("retag: " + std::to_string(state.read) + " records read, " + std::to_string(lag) + " to go" +
                  (state.trouble.empty() ? "" : "; waiting: " + state.trouble));
-    if (all && lag <= kNearlyCovered && state.trouble.empty()) return {};
-  }
+    return all && lag <= kNearlyCovered && state.trouble.empty();
+  });
 }
 
 base::Status WaitUntilAdopted(const RetagFlags& flags, Tagging& tagging, const std::string& version, ProgressPrinter& printer) {
   const double settle_s = flags.settle_s >= 0 ? flags.settle_s : tagging.settle_s();
-  for (std::optional<steady_clock::time_point> since;; std::this_thread::sleep_for(kLookEvery)) {
+  auto since = steady_clock::time_point::max();
+  return base::LookUntil(kLookEvery, [&]() -> base::Result<bool> {
     RW_ASSIGN_OR_RETURN(const bool adopted, tagging.Adopted());
     const auto now = steady_clock::now();
-    if (!adopted) since.reset();
-    else if (!since) since = now;
+    since = adopted ? std::min(since, now) : steady_clock::time_point::max();
     RW_ASSIGN_OR_RETURN(const Tagging::State state, tagging.Read());
-    if (since && std::chrono::duration<double>(now - *since).count() >= settle_s && state.quiet_s >= settle_s) return {};
+    if (adopted && std::chrono::duration<double>(now - since).count() >= settle_s && state.quiet_s >= settle_s) return true;
     printer.Show(adopted ? "retag: waiting for what the former model has in hand"
                          : "retag: give the classifiers model " + version + " (config.model, then SIGHUP); both tag until then");
-  }
+    return false;
+  });
 }
 
 // 0: this attempt was given up.
@@ -238,20 +240,23 @@ base::Result<uint32_t> TrySwitch(const RetagFlags& flags, const std::string& ver
   const auto asked = Tell(flags, "retag/switch", Json::object());
   if (!asked.ok() && asked.status().code() != base::Code::kFailedPrecondition) return asked.status();
   const auto deadline = steady_clock::now() + kSwitchWait;
-  while (steady_clock::now() < deadline) {
+  uint32_t active = 0;
+  RW_RETURN_IF_ERROR(base::LookUntil(kSwitchLookEvery, [&]() -> base::Result<bool> {
     RW_ASSIGN_OR_RETURN(const Json status, Ask(flags, "retag"));
-    if (const auto active = ActiveOf(status, version)) return *active;
-    if (!asked.ok()) break;
-    std::this_thread::sleep_for(milliseconds(50));
-  }
-  return uint32_t{0};
+    active = ActiveOf(status, version).value_or(0);
+    return active != 0 || !asked.ok() || steady_clock::now() >= deadline;
+  }));
+  return active;
 }
 
 base::Result<uint32_t> SwitchOver(const RetagFlags& flags, const std::string& version) {
-  for (int i = 0; i < kSwitchTries; ++i, std::this_thread::sleep_for(kLookEvery)) {
-    RW_ASSIGN_OR_RETURN(const uint32_t generation, TrySwitch(flags, version));
-    if (generation != 0) return generation;
-  }
+  uint32_t generation = 0;
+  int tries = 0;
+  RW_RETURN_IF_ERROR(base::LookUntil(kLookEvery, [&]() -> base::Result<bool> {
+    RW_ASSIGN_OR_RETURN(generation, TrySwitch(flags, version));
+    return generation != 0 || ++tries == kSwitchTries;
+  }));
+  if (generation != 0) return generation;
   return base::Unavailable("server " + flags.server + ": the switch was given up " + std::to_string(kSwitchTries) +
                            " times, the store lacks what is to be re-tagged; run this again");
 }

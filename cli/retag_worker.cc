@@ -9,6 +9,7 @@
 
 #include "base/bus/embedded_log.h"
 #include "base/bus/topics.h"
+#include "base/pause.h"
 
 namespace racewatch::cli {
 namespace {
@@ -60,11 +61,6 @@ void RetagWorker::Stop() {
   thread_.join();
 }
 
-void RetagWorker::Wait(milliseconds time, const std::stop_token& stop) {
-  std::unique_lock lock(waiting_mutex_);
-  waiting_.wait_for(lock, stop, time, [] { return false; });
-}
-
 RetagWorker::Progress RetagWorker::progress() const {
   const std::scoped_lock lock(mutex_);
   Progress out = progress_;
@@ -112,7 +108,7 @@ base::Status RetagWorker::RunOnce(const std::stop_token& stop) {
       break;
     }
     Note(loop, before);
-    if (options_.rate_per_s > 0) Wait(milliseconds(static_cast<int64_t>(1000 * static_cast<double>(*done) / options_.rate_per_s)), stop);
+    if (options_.rate_per_s > 0) base::PauseFor(milliseconds(static_cast<int64_t>(1000 * static_cast<double>(*done) / options_.rate_per_s)), stop);
     if (steady_clock::now() < next_look) continue;
     next_look = steady_clock::now() + kLookEvery;
     const auto now = held_();
@@ -139,7 +135,7 @@ void RetagWorker::Run(const std::stop_token& stop) {
       const std::scoped_lock lock(mutex_);
       progress_.trouble = status.message();
     }
-    Wait(kBackOff, stop);
+    base::PauseFor(kBackOff, stop);
   }
 }
 

@@ -4,7 +4,7 @@
 // thread, progress by any. What the constructor takes outlives it.
 #pragma once
 
-#include <condition_variable>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -57,7 +57,6 @@ class RetagWorker {
   base::Status RunOnce(const std::stop_token& stop);
   base::Result<int32_t> Partitions();
   void Note(const classify::RetagLoop& loop, const classify::RetagCounts& before);
-  void Wait(std::chrono::milliseconds time, const std::stop_token& stop);
 
   const Options options_;
   Bus& bus_;
@@ -65,8 +64,6 @@ class RetagWorker {
   const ReadHeld held_;
   base::Clock& clock_;
   base::Log& log_;
-  std::condition_variable_any waiting_;
-  std::mutex waiting_mutex_;
   mutable std::mutex mutex_;  // of progress
   Progress progress_;
   std::chrono::steady_clock::time_point last_of_others_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/pause.h"
+
 namespace racewatch::store {
 namespace {
 
@@ -32,15 +34,18 @@ void LeaderKeeper::Keep(const std::stop_token& stop) {
     const auto asked = std::chrono::steady_clock::now();
     auto taken = engine_.TakeLease(kLeaderName, holder_, lease_);
     if (!taken.ok()) log_.RateLimited(base::LogLevel::kWarn, "lease_not_kept", {{"why", taken.status().message()}});
-    std::unique_lock lock(mutex_);
-    if (taken.ok()) {
-      const bool led = claim_.has_value(), leads = taken->has_value();
-      claim_ = std::move(taken).value();
-      ends_ = asked + lease_;
-      if (led != leads) log_.Info(leads ? "leads" : "follows", {{"epoch", leads ? claim_->epoch : 0}});
+    auto pause = lease_ / kTriesPerLease;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (taken.ok()) {
+        const bool led = claim_.has_value(), leads = taken->has_value();
+        claim_ = std::move(taken).value();
+        ends_ = asked + lease_;
+        if (led != leads) log_.Info(leads ? "leads" : "follows", {{"epoch", leads ? claim_->epoch : 0}});
+      }
+      if (!claim_) pause = std::min(pause, kFollowEvery);
     }
-    const auto pause = lease_ / kTriesPerLease;
-    waiting_.wait_for(lock, stop, claim_ ? pause : std::min(pause, kFollowEvery), [] { return false; });
+    base::PauseFor(pause, stop);
   }
 }
 

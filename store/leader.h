@@ -4,7 +4,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -36,7 +35,6 @@ class LeaderKeeper {
   const std::chrono::milliseconds lease_;
   base::Log& log_;
   mutable std::mutex mutex_;
-  std::condition_variable_any waiting_;
   std::optional<Claim> claim_;
   std::chrono::steady_clock::time_point ends_;
   std::jthread thread_;  // last: ends first

@@ -11,7 +11,6 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <filesystem>
 #include <future>
 #include <map>
@@ -20,6 +19,7 @@
 #include <utility>
 
 #include "base/disk_space.h"
+#include "base/pause.h"
 #include "store/failed_view.h"
 #include "store/local_leases.h"
 #include "store/migrations.h"
@@ -238,14 +238,11 @@ rocksdb::Status RocksDbEngine::Impl::WriteOut(bool sync) {
   rocksdb::WriteOptions write_options;
   write_options.sync = sync && fsync;
   write_options.no_slowdown = true;
-  std::mutex never;
-  std::unique_lock lock(never);
-  std::condition_variable pause;
   for (int stalls = 0;; ++stalls) {
     const rocksdb::Status status = db->Write(write_options, &out);
     if (!status.IsIncomplete() || stalls == kStallsMax) return status;
     if (const rocksdb::Status resumed = db->Resume(); !resumed.ok()) return resumed;
-    pause.wait_for(lock, kStallPause);
+    base::PauseFor(kStallPause);
   }
 }
 

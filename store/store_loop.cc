@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -12,6 +11,7 @@
 #include "base/bus/dead_letter.h"
 #include "base/bus/topics.h"
 #include "base/metrics.h"
+#include "base/pause.h"
 #include "racewatch/v1/config.pb.h"
 #include "store/alert_step.h"
 #include "store/applier.h"
@@ -115,17 +115,11 @@ struct StoreLoop::Impl {
   std::optional<std::map<base::TopicPartition, Noted>> noted_by_all;  // counted by all; told into stories once the queue is empty
   std::chrono::steady_clock::time_point next_look;
   std::chrono::steady_clock::time_point next_retag_look;
-  std::condition_variable_any waiting;
-  std::mutex waiting_mutex;
   mutable std::mutex mutex;  // counts, not_ready, reload
   std::optional<v1::StoreConfig> reload;
   LoopCounts counts;
   std::string not_ready = "starting";
 
-  void Wait(milliseconds time, const std::stop_token& stop) {
-    std::unique_lock lock(waiting_mutex);
-    waiting.wait_for(lock, stop, time, [] { return false; });
-  }
   void SetNotReady(std::string why) {
     const std::scoped_lock lock(mutex);
     not_ready = std::move(why);
@@ -181,12 +175,12 @@ base::Status StoreLoop::Impl::LearnCluster() {
     }
     if (!id.status().retryable()) return id.status();
     SetNotReady(id.status().message());
-    Wait(kBackOff, stopping);
+    base::PauseFor(kBackOff, stopping);
   }
   base::Status status;
   do {
     status = NoteCluster();
-    if (status.retryable()) Wait(kBackOff, stopping);
+    if (status.retryable()) base::PauseFor(kBackOff, stopping);
   } while (status.retryable() && !stopping.stop_requested());
   return stopping.stop_requested() ? base::Status() : status;
 }
@@ -236,7 +230,7 @@ base::Status StoreLoop::Impl::SendDeadLetters(const std::vector<base::Record>& r
     if (left.empty()) break;
     metrics.store.Error("dead_letter_not_delivered");
     log.RateLimited(base::LogLevel::kWarn, "dead_letter_not_delivered", {{"records", static_cast<uint64_t>(left.size())}});
-    Wait(kBackOff, stopping);
+    base::PauseFor(kBackOff, stopping);
   }
   return {};
 }
@@ -275,7 +269,7 @@ base::Status StoreLoop::Impl::Announce() {
   while (durable.retryable() && !stopping.stop_requested()) {
     metrics.store.Error("not_synced");
     log.RateLimited(base::LogLevel::kWarn, "batch_not_durable", {{"why", durable.message()}});
-    Wait(kBackOff, stopping);
+    base::PauseFor(kBackOff, stopping);
     syncing.Start();
     durable = syncing.Wait();
   }
@@ -306,7 +300,7 @@ base::Status StoreLoop::Impl::ApplyAll(const std::vector<base::Record>& records)
     if (status.code() == base::Code::kAborted) continue;  // another writer came first: decide again
     log.RateLimited(base::LogLevel::kWarn, "batch_not_committed", {{"why", status.message()}});
     SetNotReady(status.message());
-    Wait(kBackOff, stopping);
+    base::PauseFor(kBackOff, stopping);
   }
 }
 
@@ -460,7 +454,7 @@ base::Result<bool> StoreLoop::Impl::RunShadow(milliseconds wait) {
 // The next records to count; none while everything waits for a switch of generations.
 base::Result<std::vector<base::Record>> StoreLoop::Impl::Read(milliseconds wait) {
   if (engine.generations().switching()) {
-    if (!leading) Wait(kSwitchWait, stopping);
+    if (!leading) base::PauseFor(kSwitchWait, stopping);
     return std::vector<base::Record>();
   }
   if (!kept.empty()) return std::exchange(kept, {});
@@ -624,7 +618,7 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   if (const base::Status bound = impl.BindGenerations(); !bound.ok()) {
     if (!bound.retryable()) return bound;
     impl.SetNotReady(bound.message());
-    impl.Wait(kBackOff, stop);
+    base::PauseFor(kBackOff, stop);
     return progress;
   }
   RW_RETURN_IF_ERROR(impl.FollowLease());
@@ -637,7 +631,7 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
     if (!records.status().retryable()) return records.status();
     impl.metrics.store.Error("bus_unavailable");
     impl.SetNotReady(records.status().message());
-    impl.Wait(kBackOff, stop);
+    base::PauseFor(kBackOff, stop);
     return progress;
   }
   Impl::Lead lead;
@@ -674,7 +668,7 @@ std::map<base::TopicPartition, int64_t> StoreLoop::OnAssigned(const std::vector<
     while (!claim.ok() && claim.status().retryable() && !impl_->stopping.stop_requested()) {
       impl_->SetNotReady(claim.status().message());
       impl_->log.RateLimited(base::LogLevel::kWarn, "partition_not_claimed", {{"topic", where.topic}, {"partition", where.partition}, {"why", claim.status().message()}});
-      impl_->Wait(kBackOff, impl_->stopping);
+      base::PauseFor(kBackOff, impl_->stopping);
       claim = impl_->engine.TakeClaim(impl_->cluster_id, where);
     }
     if (!claim.ok()) {

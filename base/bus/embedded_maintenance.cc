@@ -10,6 +10,7 @@
 
 #include "base/bus/embedded_format.h"
 #include "base/bus/embedded_log_impl.h"
+#include "base/pause.h"
 
 namespace racewatch::base {
 
@@ -29,8 +30,6 @@ using Entries = std::vector<IndexEntry>;  // of one key hash, in offset order
 }  // namespace
 
 void EmbeddedLog::Impl::Maintain(const std::stop_token& stop) {
-  std::mutex wait_mutex;
-  std::condition_variable_any waiting;
   int64_t next_ms = 0;
   while (!stop.stop_requested()) {
     if (clock.NowMs() >= next_ms) {
@@ -40,9 +39,7 @@ void EmbeddedLog::Impl::Maintain(const std::stop_token& stop) {
                          {{"error", status.ToString()}});
       next_ms = clock.NowMs() + kIntervalMs;
     }
-    std::unique_lock guard(wait_mutex);
-    waiting.wait_for(guard, stop, std::min(clock.RealDuration(kIntervalMs), kRealWaitMax),
-                     [] { return false; });
+    PauseFor(std::min(clock.RealDuration(kIntervalMs), kRealWaitMax), stop);
   }
 }
 

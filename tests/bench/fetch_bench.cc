@@ -18,12 +18,12 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "base/http_server.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "ingest/ingest_role.h"
 #include "racewatch/v1/config.pb.h"
 #include "tests/fakes/fake_bus.h"
@@ -148,7 +148,7 @@ void Fetch304(benchmark::State& state) {
     ingest::IngestRole role(config, sink, clock, registry, log, http, folder);
     if (!role.Start().ok()) state.SkipWithError("the role does not start");
     const auto settle = [&] {
-      while (!role.Idle()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      (void)base::LookUntil(std::chrono::milliseconds(2), [&role]() -> base::Result<bool> { return role.Idle(); });
     };
     settle();
     for (auto _ : state) {

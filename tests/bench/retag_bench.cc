@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/bus/topics.h"
+#include "base/pause.h"
 #include "cli/retag_worker.h"
 #include "racewatch/v1/tagged_article.pb.h"
 #include "store/retag_status.h"
@@ -38,20 +39,18 @@ base::Status Fill(bench::LiveRoles& roles, bench::ArticleMaker& maker) {
       (void)roles.articles->Flush(std::chrono::seconds(10));
     RW_RETURN_IF_ERROR(sent);
   }
-  while (roles.Counted() < kHistory) std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  return {};
+  return base::LookUntil(std::chrono::milliseconds(100), [&roles]() -> base::Result<bool> { return roles.Counted() >= kHistory; });
 }
 
 // Waits until the generation holds what had been counted when the re-tag began.
 base::Status WaitUntilCovered(const store::StoreRole& role, const store::Offsets& history) {
-  for (;; std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
+  return base::LookUntil(std::chrono::milliseconds(20), [&]() -> base::Result<bool> {
     RW_ASSIGN_OR_RETURN(const store::RetagStatus retag, role.retag());
-    const bool all = std::all_of(history.begin(), history.end(), [&retag](const auto& entry) {
+    return std::all_of(history.begin(), history.end(), [&retag](const auto& entry) {
       const auto at = retag.covered.find(entry.first);
       return at != retag.covered.end() && at->second >= entry.second;
     });
-    if (all) return {};
-  }
+  });
 }
 
 // Of all threads, so live articles and looks at /metrics are in it.
