@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,9 @@ namespace racewatch::store {
 
 // Quoted; fit to stand in a statement.
 std::string PgTable(Table table);
-// Makes what is missing, for a schema that is first in the search path. May run again.
-std::string PgSchemaStatements();
+// Makes what the tables `present` lack, for a schema that is first in the search path; empty: nothing. Leaves those that are
+// there alone: a store of the build before may still work on them.
+std::string PgSchemaStatements(const std::set<std::string>& present);
 
 // A value as stored: one byte that says how, then the bytes, compressed when that pays.
 void PgPack(std::string_view value, std::string* out);  // appends

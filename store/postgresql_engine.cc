@@ -451,18 +451,20 @@ base::Result<std::unique_ptr<PostgreSqlEngine>> PostgreSqlEngine::Open(const Pos
   const std::string common = "SET client_min_messages = warning; SET search_path TO \"" + options.schema +
                              "\"; SET jit = off; SET plan_cache_mode = force_generic_plan; SET statement_timeout = '60s'; ";
   const std::string idle = "SET idle_in_transaction_session_timeout = ";
+  const std::string lock_limit = "SET lock_timeout = " + std::to_string(options.idle_ms_max.count());
   auto impl = std::make_unique<Impl>(options, common + "SET synchronous_commit = on; " + idle + std::to_string(options.idle_ms_max.count()) +
-                                                  "; SET lock_timeout = " + std::to_string(options.idle_ms_max.count()),
-                                     common + idle + "'60s'");
+                                                  "; " + lock_limit, common + idle + "'60s'");
   RW_ASSIGN_OR_RETURN(PgConnection * c, impl->Connected(&impl->writer));
-  // Several processes may start at once: one makes the schema and migrates it, the others wait for it and find it made. To make
-  // it beside a store that works already would lock its tables against it. The session holds the lock, so it goes with the process.
+  // Several processes may start at once: one makes the schema and migrates it, the others wait for it and find it made, longer
+  // than a commit waits for another: as long as a statement may take. The session holds the lock, so it goes with the process.
   const std::string key = "(hashtext('racewatch " + options.schema + "'))";
-  RW_RETURN_IF_ERROR(c->Run("SELECT pg_advisory_lock" + key));
-  RW_ASSIGN_OR_RETURN(const PgRows made, c->Ask(PgCall("SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = 'generation'")
-                                                    .Text(options.schema)));
-  if (made.size() == 0)
-    RW_RETURN_IF_ERROR(c->Run("BEGIN; CREATE SCHEMA IF NOT EXISTS \"" + options.schema + "\"; " + PgSchemaStatements() + "COMMIT"));
+  RW_RETURN_IF_ERROR(c->Run("SET lock_timeout = 0; SELECT pg_advisory_lock" + key));
+  RW_RETURN_IF_ERROR(c->Run(lock_limit));
+  RW_ASSIGN_OR_RETURN(const PgRows tables, c->Ask(PgCall("SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = $1").Text(options.schema)));
+  std::set<std::string> present;
+  for (int i = 0; i < tables.size(); ++i) present.emplace(tables.Bytes(i, 0));
+  if (const std::string missing = PgSchemaStatements(present); !missing.empty())
+    RW_RETURN_IF_ERROR(c->Run("BEGIN; CREATE SCHEMA IF NOT EXISTS \"" + options.schema + "\"; " + missing + "COMMIT"));
   std::unique_ptr<PostgreSqlEngine> engine(new PostgreSqlEngine(std::move(impl)));
   RW_RETURN_IF_ERROR(Migrate(*engine).Annotate("postgresql schema " + options.schema));
   RW_RETURN_IF_ERROR(c->Run("SELECT pg_advisory_unlock" + key));

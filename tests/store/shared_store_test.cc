@@ -3,12 +3,17 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
+#include <future>
+#include <latch>
 #include <thread>
 
 #include "racewatch/v1/config.pb.h"
 #include "store/applier.h"
+#include "store/article_row.h"
+#include "store/codec.h"
 #include "store/digest.h"
 #include "store/postgresql_engine.h"
+#include "store/progress.h"
 #include "store/store_config.h"
 #include "tests/fakes/fake_bus.h"
 #include "tests/fakes/manual_clock.h"
@@ -149,9 +154,48 @@ class PostgreSqlTest : public testing::Test {
     EXPECT_TRUE(engine.ok()) << engine.status().ToString();
     return std::move(engine).value();
   }
+  void Run(const std::string& sql) {
+    PGconn* const connection = PQconnectdb(server_.conninfo().c_str());
+    PGresult* const result = PQexec(connection, ("SET search_path TO " + schema_ + "; " + sql).c_str());
+    EXPECT_EQ(PQresultStatus(result), PGRES_COMMAND_OK) << PQerrorMessage(connection);
+    PQclear(result);
+    PQfinish(connection);
+  }
+  // Counts the stream and makes the state what a build of that schema had made of it, with more rows to bring up than one
+  // commit does. Returns how many rows the feed has.
+  uint64_t MakeOld(uint64_t version, const std::vector<v1::TaggedArticle>& stream);
   const PgServer server_;
   const std::string schema_ = PgServer::NewSchema();
 };
+
+constexpr uint32_t kFrozenDay = 20'000;
+
+uint64_t PostgreSqlTest::MakeOld(uint64_t version, const std::vector<v1::TaggedArticle>& stream) {
+  const auto engine = Open();
+  std::vector<base::Record> records;
+  for (const auto& article : stream) records.push_back(ToRecord(article, 0, static_cast<int64_t>(records.size())));
+  Batch batch;
+  Applier applier(*engine, {});
+  EXPECT_TRUE(applier.Apply(records, kTestNow, &batch).ok());
+  for (uint64_t i = 0; i < 5000; ++i) batch.Append(Table::kFeed, FeedRow{std::string(sizeof(ArticleId), 'i'), 1}.Encode());
+  EXPECT_TRUE(engine->Commit(batch).ok());
+
+  batch.Clear();
+  std::string number;
+  AppendVarint(&number, version);
+  batch.Put(Table::kMeta, "schema", number);
+  batch.Put(Table::kMeta, std::string(kFrozenKey), EncodeFrozen(kFrozenDay));
+  batch.Delete(Table::kMeta, std::string(kLeadsKey));
+  uint64_t rows = 0;
+  EXPECT_TRUE(engine->Scan(Table::kFeed, "", "", false, [&](std::string_view key, std::string_view value) {
+    ++rows;
+    if (version == 1) batch.Put(Table::kFeed, std::string(key), FeedRow::Decode(value)->article);
+    return true;
+  }).ok());
+  EXPECT_TRUE(engine->Commit(batch).ok());
+  Run(version < 4 ? "DROP TABLE correction, story_lead, generation" : "DROP TABLE correction, story_lead");
+  return rows;
+}
 
 TEST_F(PostgreSqlTest, TwoWritersOnSharedRowsAgreeWithTheRecount) {
   const auto stream = RandomStream(8, {.ids = 200, .records = 800});
@@ -181,6 +225,60 @@ TEST_F(PostgreSqlTest, TwoWritersOnSharedRowsAgreeWithTheRecount) {
   first.join();
   second.join();
   EXPECT_EQ(ReadCounts(*Open()), Recount(stream));
+}
+
+TEST_F(PostgreSqlTest, StoresThatStartTogetherBringAnOlderStateUpOnceAndWhole) {
+  constexpr int kStores = 6;
+  const auto stream = RandomStream(10);
+  const NaiveCounts expected = Recount(stream);
+  for (const uint64_t version : {1, 4}) {
+    const uint64_t rows = MakeOld(version, stream);
+    std::latch start(kStores);
+    std::vector<std::future<base::Status>> stores;
+    for (int i = 0; i < kStores; ++i)
+      stores.push_back(std::async(std::launch::async, [&, i]() -> base::Status {
+        start.arrive_and_wait();
+        RW_ASSIGN_OR_RETURN(const auto engine, PostgreSqlEngine::Open({.conninfo = server_.conninfo(), .schema = schema_}));
+        EXPECT_EQ(ReadCounts(*engine), expected) << version;
+        uint64_t known = 0;
+        RW_RETURN_IF_ERROR(engine->Scan(Table::kFeed, "", "", false, [&](std::string_view, std::string_view value) {
+          return known += FeedRow::Decode(value).ok(), true;
+        }));
+        EXPECT_EQ(known, rows) << version;
+        Batch batch;  // in tables that the older build did not have
+        for (const Table table : {Table::kCorrection, Table::kStoryLead, Table::kGeneration}) batch.Put(table, "store" + std::to_string(i), "here");
+        return engine->Commit(batch);
+      }));
+    for (auto& store : stores) {
+      const base::Status status = store.get();
+      EXPECT_TRUE(status.ok()) << version << ": " << status.ToString();
+    }
+    const auto engine = Open();
+    std::string current;
+    AppendVarint(&current, kSchemaVersion);
+    EXPECT_EQ(engine->Get(Table::kMeta, "schema").value(), current);
+    EXPECT_EQ(DecodeFrozen(engine->Get(Table::kMeta, kLeadsKey).value()).value(), kFrozenDay);
+    Run("DROP SCHEMA " + schema_ + " CASCADE");
+  }
+}
+
+TEST_F(PostgreSqlTest, AStoreWaitsLongerForTheMigrationOfAnotherThanForItsCommits) {
+  PGconn* const migrating = PQconnectdb(server_.conninfo().c_str());
+  const std::string name = "racewatch " + schema_;
+  PQclear(PQexec(migrating, ("SELECT pg_advisory_lock(hashtext('" + name + "'))").c_str()));
+  auto opened = std::async(std::launch::async, [&] {
+    return PostgreSqlEngine::Open({.conninfo = server_.conninfo(), .schema = schema_, .idle_ms_max = milliseconds(50)}).status();
+  });
+  const std::string waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%" + name + "%' AND "
+                            "clock_timestamp() - query_start > interval '200 ms'";
+  for (bool seen = false; !seen && opened.wait_for(milliseconds(10)) != std::future_status::ready;) {
+    PGresult* const result = PQexec(migrating, waits.c_str());
+    seen = PQntuples(result) > 0;
+    PQclear(result);
+  }
+  PQfinish(migrating);
+  const base::Status status = opened.get();
+  EXPECT_TRUE(status.ok()) << status.ToString();
 }
 
 // A process stopped in the middle of sending holds the lock of the schema, and the server waits for it without an end.
