@@ -5,8 +5,10 @@
 #include <prometheus/gauge.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "base/http_client.h"
@@ -83,8 +85,10 @@ struct PassedOver {
   uint64_t trimmed = 0;  // no longer in the log
 };
 
+// A webhook, or one of the receivers of a mail subscriber: a mailbox that is full or refuses must not hold up the others.
 struct Subscriber {
   v1::SubscriberConfig config;
+  std::string receiver;              // of mail; empty: a webhook
   std::vector<std::string> secrets;  // of a webhook
   std::string password;              // of a mail server
   bool served = true;                // false: what it needs could not be read
@@ -98,6 +102,11 @@ struct Subscriber {
   // After failures:
   uint32_t failures = 0;
   base::UnixMs retry_at_ms = 0;
+  // What it is still to be told of, as of the last look.
+  size_t waiting = 0;
+  base::UnixMs oldest_ms = 0;
+
+  std::string PlaceKey() const { return kPlacePrefix + config.name() + (receiver.empty() ? "" : "/" + receiver); }
 };
 
 // What a subscriber is to be told next.
@@ -152,19 +161,40 @@ struct Notifier::Impl {
         base::MakeCounter(registry, "racewatch_subscriber_dropped_total", "Alerts a subscriber wanted and was not told of.",
                           {{"subscriber", subscriber}, {"reason", reason}}).Increment(static_cast<double>(n));
   }
-  void Show(const Subscriber& subscriber, size_t waiting, base::UnixMs oldest_ms) {
-    const std::string& name = subscriber.config.name();
-    base::MakeGauge(registry, "racewatch_subscriber_waiting_alerts", "Alerts a subscriber is still to be told of; counted up to what one request holds.",
-                    {{"subscriber", name}}).Set(static_cast<double>(waiting));
-    base::MakeGauge(registry, "racewatch_subscriber_waiting_seconds", "Age of the oldest of them.", {{"subscriber", name}})
-        .Set(waiting > 0 ? std::max(0.0, static_cast<double>(clock.NowMs() - oldest_ms) / 1000) : 0);
-    base::MakeGauge(registry, "racewatch_subscriber_stopped", "1 when a subscriber answered 410 and is not asked again.", {{"subscriber", name}})
-        .Set(subscriber.place.stopped_url.empty() ? 0 : 1);
-  }
+  void Show() const;
 };
 
+// Of several receivers the one that is furthest behind.
+void Notifier::Impl::Show() const {
+  struct Shown {
+    size_t waiting = 0;
+    double seconds = 0;
+    bool stopped = false;
+  };
+  std::map<std::string_view, Shown> by_name;
+  for (const auto& one : subscribers) {
+    Shown& shown = by_name[one->config.name()];
+    shown.waiting = std::max(shown.waiting, one->waiting);
+    if (one->waiting > 0) shown.seconds = std::max(shown.seconds, static_cast<double>(clock.NowMs() - one->oldest_ms) / 1000);
+    shown.stopped = shown.stopped || !one->place.stopped_url.empty();
+  }
+  for (const auto& [name, shown] : by_name) {
+    const auto set = [&](const char* metric, const char* help, double value) {
+      base::MakeGauge(registry, metric, help, {{"subscriber", std::string(name)}}).Set(value);
+    };
+    set("racewatch_subscriber_waiting_alerts", "Alerts a subscriber is still to be told of; counted up to what one request holds.",
+        static_cast<double>(shown.waiting));
+    set("racewatch_subscriber_waiting_seconds", "Age of the oldest of them.", shown.seconds);
+    set("racewatch_subscriber_stopped", "1 when a subscriber answered 410 and is not asked again.", shown.stopped ? 1 : 0);
+  }
+}
+
 base::Status Notifier::Impl::RestoreOne(Subscriber* subscriber) {
-  RW_ASSIGN_OR_RETURN(const auto stored, engine.Get(Table::kMeta, kPlacePrefix + subscriber->config.name()));
+  RW_ASSIGN_OR_RETURN(auto stored, engine.Get(Table::kMeta, subscriber->PlaceKey()));
+  // A new receiver begins where the others are; so does each after a build that knew of one place for all of them.
+  if (!stored && !subscriber->receiver.empty()) {
+    RW_ASSIGN_OR_RETURN(stored, engine.Get(Table::kMeta, kPlacePrefix + subscriber->config.name()));
+  }
   subscriber->place = {};
   subscriber->known = stored.has_value();
   if (stored) {
@@ -212,7 +242,13 @@ base::Status Notifier::Impl::Move(Subscriber* subscriber, uint64_t done, const C
   Place place = subscriber->place;
   place.done = done;
   Batch batch;
-  batch.Put(Table::kMeta, kPlacePrefix + subscriber->config.name(), place.Encode());
+  batch.Put(Table::kMeta, subscriber->PlaceKey(), place.Encode());
+  if (!subscriber->receiver.empty()) {
+    Place furthest = place;
+    for (const auto& one : subscribers)
+      if (one->config.name() == subscriber->config.name()) furthest.done = std::max(furthest.done, one->place.done);
+    batch.Put(Table::kMeta, kPlacePrefix + subscriber->config.name(), furthest.Encode());
+  }
   batch.Require(leader);
   RW_RETURN_IF_ERROR(engine.Commit(batch));
   subscriber->place = std::move(place);
@@ -245,7 +281,8 @@ base::Status Notifier::Impl::TakeAnswer(Subscriber* subscriber, const Claim& lea
     return {};
   }
   log.RateLimited(base::LogLevel::kWarn, answer.gone ? "subscriber_gone" : "subscriber_not_told",
-                  {{"subscriber", name}, {"outcome", answer.outcome}, {"failures", subscriber->failures + 1}});
+                  {{"subscriber", name}, {"receiver", subscriber->receiver.empty() ? "webhook" : subscriber->receiver},
+                   {"outcome", answer.outcome}, {"failures", subscriber->failures + 1}});
   if (!answer.gone) return BackOff(subscriber, answer), base::Status();
   subscriber->place.stopped_url = subscriber->config.url();
   return Move(subscriber, subscriber->place.done, leader);
@@ -277,8 +314,8 @@ void Notifier::Impl::StartMail(const std::shared_ptr<Subscriber>& subscriber, co
   call.username = email.username();
   call.password = subscriber->password;
   call.from = email.from();
-  call.to = {email.to().begin(), email.to().end()};
-  call.message = MakeMail({config.name(), call.from, call.to, config.group_s() > 0}, next.alerts, clock.NowMs());
+  call.to = subscriber->receiver;
+  call.message = MakeMail({config.name(), call.from, {email.to().begin(), email.to().end()}, config.group_s() > 0}, next.alerts, clock.NowMs());
   call.timeout = std::chrono::seconds(config.timeout_s());
   mail.Start(std::move(call), [subscriber](const MailResult& result) {
     subscriber->answer = Answer{.outcome = result.outcome, .delivered = result.delivered};
@@ -299,9 +336,11 @@ void Notifier::Impl::StartWebhook(const std::shared_ptr<Subscriber>& subscriber,
 base::Status Notifier::Impl::Serve(const std::shared_ptr<Subscriber>& subscriber, const Claim& leader) {
   RW_RETURN_IF_ERROR(TakeAnswer(subscriber.get(), leader));
   if (subscriber->in_flight) return {};
-  if (!subscriber->place.stopped_url.empty() || !subscriber->served) return Show(*subscriber, 0, 0), base::Status();
+  subscriber->waiting = 0;
+  if (!subscriber->place.stopped_url.empty() || !subscriber->served) return {};
   RW_ASSIGN_OR_RETURN(Next next, Look(*subscriber));
-  Show(*subscriber, next.alerts.size(), next.oldest_ms);
+  subscriber->waiting = next.alerts.size();
+  subscriber->oldest_ms = next.oldest_ms;
   // What was passed over without a request behind it is dealt with now, and so is a new subscriber's beginning.
   if (next.alerts.empty() && (next.to != subscriber->place.done || !subscriber->known)) {
     RW_RETURN_IF_ERROR(Move(subscriber.get(), next.to, leader));
@@ -322,20 +361,24 @@ void Notifier::Configure(const std::vector<v1::SubscriberConfig>& subscribers, c
   impl_->CancelAll();
   impl_->silences = silences;
   for (const v1::SubscriberConfig& config : subscribers) {
-    auto subscriber = std::make_shared<Subscriber>();
-    subscriber->config = SubscriberWithDefaults(config);
+    Subscriber subscriber;
+    subscriber.config = SubscriberWithDefaults(config);
     auto secrets = ReadSecrets(config);
     auto password = ReadPassword(config.email());
     const base::Status status = secrets.ok() ? password.status() : secrets.status();
-    subscriber->served = status.ok();
+    subscriber.served = status.ok();
     if (status.ok()) {
-      subscriber->secrets = std::move(secrets).value();
-      subscriber->password = std::move(password).value();
+      subscriber.secrets = std::move(secrets).value();
+      subscriber.password = std::move(password).value();
     } else {
       impl_->CountDelivery(config.name(), "no_secret");
       impl_->log.Error("subscriber_not_served", {{"subscriber", config.name()}, {"why", status.message()}});
     }
-    impl_->subscribers.push_back(std::move(subscriber));
+    if (!config.has_email()) impl_->subscribers.push_back(std::make_shared<Subscriber>(subscriber));
+    for (const std::string& receiver : std::set<std::string>(config.email().to().begin(), config.email().to().end())) {
+      subscriber.receiver = receiver;
+      impl_->subscribers.push_back(std::make_shared<Subscriber>(subscriber));
+    }
   }
 }
 
@@ -359,6 +402,7 @@ base::Status Notifier::Run(const Claim& leader, std::chrono::milliseconds wait) 
   if (at_open) impl_->open.Poll(by_mail ? kNoWait : wait);
   if (by_mail) impl_->mail.Poll(wait);
   for (const auto& subscriber : impl_->subscribers) RW_RETURN_IF_ERROR(impl_->Serve(subscriber, leader));
+  impl_->Show();
   return {};
 }
 

@@ -1,7 +1,7 @@
-// Tells subscribers by HTTP POST or e-mail what the alert log holds: each from a durable place in the log of its own, in
-// order, one request or mail at a time. The place moves only after a 2xx answer, so a receiver or a store that was down
-// misses nothing, and a repeat carries the same ce_id (mail: Message-ID). Failures are tried again with back-off and jitter until an alert is too old; 410 ends
-// a subscription until its URL changes. Redirects are answers that failed.
+// Tells subscribers by HTTP POST or e-mail what the alert log holds: each webhook and each receiver of mail from a durable place
+// in the log of its own, in order, one request or mail at a time. The place moves only after a 2xx answer, so a receiver or a
+// store that was down misses nothing, and a repeat carries the same ce_id (mail: Message-ID). Failures are tried again with
+// back-off and jitter until an alert is too old; 410 ends a subscription until its URL changes. Redirects are answers that failed.
 // One thread, that of the store's loop; nothing here waits longer than the caller says. Engine, clock, log and registry
 // outlive it. Errors: those of the engine; what receivers do is counted and logged.
 #pragma once

@@ -10,6 +10,7 @@ namespace racewatch::store {
 namespace {
 
 constexpr long kConnectTimeoutMs = 10'000;
+constexpr long kConnectionsMax = 5;  // to one server: some refuse a client with more
 
 struct EasyDeleter {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
@@ -22,7 +23,7 @@ struct Transfer {
   MailCall call;
   SmtpClient::Callback done;
   size_t sent = 0;
-  std::unique_ptr<curl_slist, ListDeleter> receivers;
+  std::unique_ptr<curl_slist, ListDeleter> receivers;  // libcurl wants a list
   std::unique_ptr<CURL, EasyDeleter> easy;  // last: goes before what it borrows
 };
 
@@ -56,11 +57,7 @@ MailResult ResultOf(CURL* easy, CURLcode code) {
 void SetUp(Transfer* transfer) {
   CURL* easy = transfer->easy.get();
   const MailCall& call = transfer->call;
-  for (const std::string& address : call.to) {
-    curl_slist* longer = curl_slist_append(transfer->receivers.get(), ("<" + address + ">").c_str());
-    (void)transfer->receivers.release();  // the list is the same, its head may be new
-    transfer->receivers.reset(longer);
-  }
+  transfer->receivers.reset(curl_slist_append(nullptr, ("<" + call.to + ">").c_str()));
   curl_easy_setopt(easy, CURLOPT_URL, call.server.c_str());
   // libcurl would take port 25, which is for servers among themselves (RFC 6409).
   const std::string host = call.server.substr(call.server.rfind('/') + 1);
@@ -108,7 +105,9 @@ struct SmtpClient::Impl {
   }
 };
 
-SmtpClient::SmtpClient() : impl_(std::make_unique<Impl>()) {}
+SmtpClient::SmtpClient() : impl_(std::make_unique<Impl>()) {
+  curl_multi_setopt(impl_->multi, CURLMOPT_MAX_HOST_CONNECTIONS, kConnectionsMax);
+}
 SmtpClient::~SmtpClient() {
   impl_->CancelAll();
   curl_multi_cleanup(impl_->multi);

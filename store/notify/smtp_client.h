@@ -9,7 +9,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace racewatch::store {
 
@@ -19,7 +18,7 @@ struct MailCall {
   std::string ca_file;
   std::string username, password;  // empty: no login
   std::string from;
-  std::vector<std::string> to;
+  std::string to;       // one receiver: a server takes a message for all it was given, or for none
   std::string message;  // headers and body with CRLF
   std::chrono::milliseconds timeout{60'000};
 };

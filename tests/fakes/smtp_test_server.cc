@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 
 #include "tests/fakes/loopback_server.h"
@@ -98,12 +99,14 @@ struct SmtpTestServer::Impl {
   std::atomic<bool> silent = false;
   std::atomic<int> receiver_code = 250, data_code = 250, drops = 0;
   mutable std::mutex mutex;
+  std::map<std::string, int> codes;  // of single receivers
   std::vector<TestMail> mails;
   LoopbackServer server;  // last: its threads use the rest
 
   void Talk(int fd);
   void Converse(Wire* wire);
   bool Login(Wire* wire, const std::string& line, std::string* user) const;
+  int CodeFor(const std::string& receiver) const;
   bool TakeData(Wire* wire, TestMail* mail);
 };
 
@@ -127,6 +130,12 @@ bool SmtpTestServer::Impl::Login(Wire* wire, const std::string& line, std::strin
   const bool right = given_user == options.user && given_password == options.password;
   if (right) *user = given_user;
   return wire->Say(right ? "235 welcome" : "535 5.7.8 who are you?");
+}
+
+int SmtpTestServer::Impl::CodeFor(const std::string& receiver) const {
+  const std::lock_guard lock(mutex);
+  const auto own = codes.find(receiver);
+  return own == codes.end() ? receiver_code.load() : own->second;
 }
 
 // False: the connection is to be closed.
@@ -162,7 +171,7 @@ void SmtpTestServer::Impl::Converse(Wire* wire) {
       mail = {Between(line), {}, "", wire->tls(), mail.user};
       on = wire->Say(!options.user.empty() && mail.user.empty() ? "530 5.7.0 log in first" : "250 ok");
     } else if (verb == "RCPT") {
-      const int code = receiver_code;
+      const int code = CodeFor(Between(line));
       if (code / 100 == 2) mail.to.push_back(Between(line));
       on = wire->Say(std::to_string(code) + " receiver");
     } else if (verb == "DATA") {
@@ -213,6 +222,10 @@ std::vector<TestMail> SmtpTestServer::mails() const {
 }
 int SmtpTestServer::sessions() const { return impl_->server.connections(); }
 void SmtpTestServer::AnswerReceivers(int code) { impl_->receiver_code = code; }
+void SmtpTestServer::AnswerReceiver(const std::string& address, int code) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->codes[address] = code;
+}
 void SmtpTestServer::AnswerData(int code) { impl_->data_code = code; }
 void SmtpTestServer::DropAfterData(int times) { impl_->drops = times; }
 void SmtpTestServer::BeSilent(bool silent) { impl_->silent = silent; }

@@ -44,8 +44,9 @@ class SmtpTestServer {
   std::vector<TestMail> mails() const;
   int sessions() const;
 
-  // The reply code to RCPT and to the end of DATA from now on; 250 at first.
+  // The reply code to RCPT, to that of one address alone, and to the end of DATA from now on; 250 at first.
   void AnswerReceivers(int code);
+  void AnswerReceiver(const std::string& address, int code);
   void AnswerData(int code);
   // So many times the message is taken and the connection closed without an answer.
   void DropAfterData(int times);

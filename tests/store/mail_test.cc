@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "store/codec.h"
 #include "store/notify/subscriber_config.h"
 #include "tests/fakes/smtp_test_server.h"
 #include "tests/store/notifier_fixture.h"
@@ -30,7 +31,7 @@ class MailTest : public NotifierFixture {
   v1::SubscriberConfig Subscriber(const SmtpTestServer& server, const std::string& email = R"(tls: "none")", const std::string& more = "") {
     v1::SubscriberConfig out;
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
-        "name: \"desk\" email { server: \"" + server.Url() + "\" from: \"race@watch.example\" to: \"ada@desk.example\" to: \"bob@desk.example\" " +
+        "name: \"desk\" email { server: \"" + server.Url() + "\" from: \"race@watch.example\" to: \"ada@desk.example\" " +
             email + " } " + more, &out));
     v1::StoreConfig config;
     for (const char* rule : {"chips", "other", "markets_rule"}) config.add_rules()->set_name(rule);
@@ -46,9 +47,10 @@ class MailTest : public NotifierFixture {
       for (int round = 0; round < 10; ++round) Run();
     }
   }
-  static std::vector<std::string> MessageIds(const SmtpTestServer& server) {
+  static std::vector<std::string> MessageIds(const SmtpTestServer& server, const std::string& receiver = "ada@desk.example") {
     std::vector<std::string> ids;
-    for (const TestMail& mail : server.mails()) ids.push_back(mail.Header("Message-ID"));
+    for (const TestMail& mail : server.mails())
+      if (mail.to == std::vector<std::string>{receiver}) ids.push_back(mail.Header("Message-ID"));
     return ids;
   }
   // A key and a certificate for localhost; false: there is no openssl command.
@@ -61,9 +63,11 @@ class MailTest : public NotifierFixture {
   SmtpTestServer::Options WithTls() { return {.certificate = dir_.path() + "/cert.pem", .key = dir_.path() + "/key.pem"}; }
 };
 
-TEST_F(MailTest, AnAlertArrivesAsOneMailWithItsEvidence) {
+constexpr char kTwo[] = R"(tls: "none" to: "bob@desk.example")";
+
+TEST_F(MailTest, AnAlertArrivesAsOneMailForEachReceiverWithItsEvidence) {
   const SmtpTestServer server;
-  Begin({Subscriber(server)});
+  Begin({Subscriber(server, kTwo)});
   v1::Alert alert = MakeAlert();
   auto* evidence = alert.add_evidence();
   evidence->set_title("芯片 & chips");
@@ -72,10 +76,12 @@ TEST_F(MailTest, AnAlertArrivesAsOneMailWithItsEvidence) {
   evidence->set_snippet(".\n.starts with a dot");
   Log(alert);
   Run();
-  ASSERT_THAT(server.mails(), SizeIs(1));
+  ASSERT_THAT(server.mails(), SizeIs(2));
   const TestMail mail = server.mails()[0];
   EXPECT_EQ(mail.from, "race@watch.example");
-  EXPECT_THAT(mail.to, ElementsAre("ada@desk.example", "bob@desk.example"));
+  EXPECT_EQ(mail.data, server.mails()[1].data);
+  EXPECT_THAT(MessageIds(server, "ada@desk.example"), SizeIs(1));
+  EXPECT_THAT(MessageIds(server, "bob@desk.example"), SizeIs(1));
   EXPECT_EQ(mail.Header("Message-ID"), "<alert1.1@watch.example>");
   EXPECT_EQ(mail.Header("Subject"), "[racewatch] chips: theme=chips_compute opened");
   EXPECT_EQ(mail.Header("From"), "racewatch <race@watch.example>");
@@ -85,7 +91,7 @@ TEST_F(MailTest, AnAlertArrivesAsOneMailWithItsEvidence) {
   EXPECT_EQ(mail.Header("Auto-Submitted"), "auto-generated");
   EXPECT_EQ(mail.Header("In-Reply-To"), "");
   EXPECT_THAT(mail.Text(), HasSubstr("* 芯片 & chips (p.example)\n    https://p.example/1"));
-  EXPECT_THAT(Metrics(), HasSubstr("racewatch_subscriber_requests_total{outcome=\"delivered\",subscriber=\"desk\"} 1"));
+  EXPECT_THAT(Metrics(), HasSubstr("racewatch_subscriber_requests_total{outcome=\"delivered\",subscriber=\"desk\"} 2"));
 }
 
 TEST_F(MailTest, WhatChangesAndClosesAnswersTheOpeningAndDailyRepeatsStayOut) {
@@ -128,6 +134,54 @@ TEST_F(MailTest, AServerDownForAnHourMissesNothingAndGetsEachOnce) {
   server.AnswerReceivers(250);
   Minutes(60);
   EXPECT_EQ(MessageIds(server), logged);
+}
+
+TEST_F(MailTest, AReceiverThatIsRefusedOrFullHoldsUpNobodyElse) {
+  for (const int code : {550, 452}) {
+    SmtpTestServer server;
+    server.AnswerReceiver("bob@desk.example", code);
+    v1::SubscriberConfig subscriber = Subscriber(server, kTwo);
+    subscriber.set_name("desk" + std::to_string(code));
+    Begin({subscriber});
+    std::vector<std::string> logged;
+    for (int i = 0; i < 5; ++i) {
+      logged.push_back("<" + MakeAlert().id() + ".1@watch.example>");
+      Log();
+      Run();
+      EXPECT_EQ(MessageIds(server, "ada@desk.example"), logged) << "at once";
+      Minutes(20);
+      if (i == 2) Begin({subscriber});  // the store dies in between
+    }
+    EXPECT_THAT(MessageIds(server, "bob@desk.example"), IsEmpty());
+    EXPECT_THAT(Metrics(), HasSubstr("outcome=\"smtp_" + std::to_string(code / 100) + "xx\",subscriber=\"" + subscriber.name() + "\""));
+    EXPECT_THAT(Metrics(), HasSubstr("racewatch_subscriber_waiting_seconds{subscriber=\"" + subscriber.name() + "\"} 6000"));
+    server.AnswerReceiver("bob@desk.example", 250);
+    Minutes(60);
+    EXPECT_EQ(MessageIds(server, "ada@desk.example"), logged) << "once each";
+    EXPECT_EQ(MessageIds(server, "bob@desk.example"), logged) << "all, in order, when the mailbox is back";
+  }
+}
+
+// Builds before this one kept one place for all receivers of a subscriber.
+TEST_F(MailTest, EachReceiverBeginsWhereItsSubscriberWas) {
+  const SmtpTestServer server;
+  Log();
+  Log();
+  std::string place;
+  AppendVarint(&place, 1);
+  AppendVarint(&place, 1);  // told of the first
+  AppendText(&place, "");
+  Batch batch;
+  batch.Put(Table::kMeta, "webhook/desk", place);
+  ASSERT_TRUE(engine_.Commit(batch).ok());
+  Begin({Subscriber(server, kTwo)});
+  for (const char* receiver : {"ada@desk.example", "bob@desk.example"})
+    EXPECT_THAT(MessageIds(server, receiver), ElementsAre("<alert2.1@watch.example>")) << receiver;
+  Begin({Subscriber(server, R"(tls: "none" to: "bob@desk.example" to: "new@desk.example")")});
+  Log();
+  Run();
+  EXPECT_THAT(MessageIds(server, "new@desk.example"), ElementsAre("<alert3.1@watch.example>"));
+  EXPECT_THAT(MessageIds(server, "bob@desk.example"), ElementsAre("<alert2.1@watch.example>", "<alert3.1@watch.example>"));
 }
 
 TEST_F(MailTest, AMailWhoseReceiptWasLostComesAgainAsTheSameMessage) {
