@@ -1,53 +1,66 @@
 #include "store/story/posting_table.h"
 
-#include <utility>
+#include <algorithm>
+#include <numeric>
 
 namespace racewatch::store {
+namespace {
 
-void PostingTable::Place(uint32_t key, uint32_t cell) {
-  size_t at = Home(key);
-  while (cells_[at] != kFree) at = Next(at);
-  cells_[at] = cell;
-  tags_[at] = Tag(key);
+constexpr size_t kCellsMin = 1024;  // a page
+
+}  // namespace
+
+size_t PostingTable::size() const {
+  return std::accumulate(parts_.begin(), parts_.end(), size_t{0}, [](size_t sum, const Part& part) { return sum + part.size; });
 }
 
-void PostingTable::Grow() {
-  const size_t cells = cells_.empty() ? 1024 : cells_.size() + cells_.size() / 8;
-  std::vector<uint32_t> old(cells, kFree);
-  std::vector<uint8_t> tags(cells, 0);
-  old.swap(cells_);
-  tags_.swap(tags);
-  for (const uint32_t cell : old)
-    if (cell != kFree) Place(key_of_(Unpack(cell)), cell);
+size_t PostingTable::memory_bytes() const {
+  return std::accumulate(parts_.begin(), parts_.end(), size_t{0},
+                         [](size_t sum, const Part& part) { return sum + part.cells.capacity() * sizeof(uint32_t); });
+}
+
+void PostingTable::Place(uint32_t key, uint32_t cell, Cells* cells) {
+  size_t at = Home(key, *cells);
+  while ((*cells)[at] != kFree) at = Next(at, *cells);
+  (*cells)[at] = cell;
+}
+
+void PostingTable::Grow(Part* part) {
+  Cells cells(std::max(kCellsMin, part->cells.size() + part->cells.size() / 8), kFree);
+  for (const uint32_t cell : part->cells)
+    if (cell != kFree) Place(key_of_(Unpack(cell)), cell, &cells);
+  part->cells.swap(cells);
 }
 
 void PostingTable::Insert(uint32_t key, Posting posting) {
-  if (size_ + 1 > cells_.size() / 5 * 4) Grow();
-  Place(key, Pack(posting));
-  ++size_;
+  Part& part = PartOf(key);
+  if (part.size + 1 > part.cells.size() / 5 * 4) Grow(&part);
+  Place(key, Pack(key, posting), &part.cells);
+  ++part.size;
 }
 
 void PostingTable::Erase(uint32_t key, Posting posting) {
-  if (cells_.empty()) return;
-  const uint32_t cell = Pack(posting);
-  size_t at = Home(key);
-  while (cells_[at] != cell) {
-    if (cells_[at] == kFree) return;
-    at = Next(at);
+  Part& part = PartOf(key);
+  Cells& cells = part.cells;
+  if (cells.empty()) return;
+  const uint32_t cell = Pack(key, posting);
+  size_t at = Home(key, cells);
+  while (cells[at] != cell) {
+    if (cells[at] == kFree) return;
+    at = Next(at, cells);
   }
   // Backward shift (Knuth 6.4, algorithm R): close the gap with later cells that may stand there.
   size_t gap = at;
-  for (size_t next = Next(gap); cells_[next] != kFree; next = Next(next)) {
-    const size_t home = Home(key_of_(Unpack(cells_[next])));
-    const size_t from_home = (next + cells_.size() - home) % cells_.size();
-    const size_t from_gap = (next + cells_.size() - gap) % cells_.size();
+  for (size_t next = Next(gap, cells); cells[next] != kFree; next = Next(next, cells)) {
+    const size_t home = Home(key_of_(Unpack(cells[next])), cells);
+    const size_t from_home = (next + cells.size() - home) % cells.size();
+    const size_t from_gap = (next + cells.size() - gap) % cells.size();
     if (from_home < from_gap) continue;
-    cells_[gap] = cells_[next];
-    tags_[gap] = tags_[next];
+    cells[gap] = cells[next];
     gap = next;
   }
-  cells_[gap] = kFree;
-  --size_;
+  cells[gap] = kFree;
+  --part.size;
 }
 
 }  // namespace racewatch::store

@@ -17,7 +17,8 @@ uint32_t FieldKey(uint64_t hash, uint32_t field) {
 }  // namespace
 
 StoryWindow::StoryWindow(uint32_t window)
-    : ring_(std::clamp<uint32_t>(window, 1, (1u << 26) - 2)), postings_([this](Posting p) { return KeyOf(p); }),
+    : ring_(std::clamp<uint32_t>(window, 1, (1u << 26) - 2)),
+      postings_(ring_.window() + 1, [this](Posting p) { return KeyOf(p); }),  // a story is made before the one it replaces ends
       sharing_(std::clamp<size_t>(std::bit_ceil(window / 4), 1024, 16384)) {}
 
 uint32_t StoryWindow::KeyOf(Posting p) const {

@@ -104,6 +104,14 @@ double ResidentMiB() {
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
+// The most since it was last set back.
+double PeakMiB() {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / 1024;
+  return 0;
+}
+
 // A window filled once and then turned over by a tenth, as it stands in a store that has run for long.
 void StoryWindow(benchmark::State& state) {
   const auto window = static_cast<size_t>(state.range(0));
@@ -111,6 +119,7 @@ void StoryWindow(benchmark::State& state) {
   for (auto _ : state) {
     malloc_trim(0);
     const double before = ResidentMiB();
+    std::ofstream("/proc/self/clear_refs") << 5;  // sets the peak back
     store::StoryOptions options;
     options.window_articles = static_cast<uint32_t>(window);
     store::StoryIndex index(options);
@@ -123,6 +132,7 @@ void StoryWindow(benchmark::State& state) {
       benchmark::DoNotOptimize(index.Add({.id = id, .title = title, .text = text, .url = url}));
     }
     state.counters["resident_mib"] = ResidentMiB() - before;
+    state.counters["peak_mib"] = PeakMiB() - before;
     state.counters["bytes_each"] = static_cast<double>(index.memory_bytes()) / static_cast<double>(index.size());
     state.counters["articles"] = benchmark::Counter(static_cast<double>(articles), benchmark::Counter::kIsRate);
   }
