@@ -30,6 +30,7 @@ int RunStoreRestore(int argc, char** argv);  // likewise
 int RunTag(int argc, char** argv);
 int RunEval(int argc, char** argv);
 int RunTrain(int argc, char** argv);
+int RunCount(int argc, char** argv);
 int RunExplain(int argc, char** argv);
 int RunModel(int argc, char** argv);
 int RunDedup(int argc, char** argv);
@@ -59,6 +60,7 @@ inline constexpr auto kCommands = std::to_array<Command>({
     {"tag", "Tag documents by relevance, theme, stance and lean", RunTag},
     {"eval", "Score a model on labelled texts", RunEval},
     {"train", "Train a model from labelled texts", RunTrain},
+    {"count", "Count labelled texts that may not be kept, for training", RunCount},
     {"explain", "Show why a document gets its labels", RunExplain},
     {"dedup", "Group articles that tell one story", RunDedup},
     {"retag", "Tag the history again with another model and switch to it", RunRetag},

@@ -1,10 +1,11 @@
 #include "classify/model/corpus.h"
 
-#include <libdeflate.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -12,6 +13,9 @@
 #include <numeric>
 #include <set>
 #include <sstream>
+
+#include "classify/model/counted.h"
+#include "classify/model/gzip.h"
 
 namespace racewatch::classify {
 namespace {
@@ -26,20 +30,6 @@ const std::set<std::string, std::less<>>& HeldOutRepositories() {
       "transitive-bullshit/bens-bites-ai-search", "ramybaly/Article-Bias-Prediction", "joaohomem-a11y/dinheirologia",
       "riotnrrd-eu/riotnrrd-eu.github.io"};
   return set;
-}
-
-base::Result<std::string> Inflate(const std::string& path, const std::string& packed) {
-  if (packed.size() < 18) return base::InvalidArgument("read " + path + ": truncated gzip");
-  uint32_t size = 0;
-  std::memcpy(&size, packed.data() + packed.size() - 4, 4);
-  if (size > (1u << 30)) return base::InvalidArgument("read " + path + ": gzip larger than 1 GiB");
-  std::string out(size, '\0');
-  libdeflate_decompressor* decompressor = libdeflate_alloc_decompressor();
-  size_t written = 0;
-  const auto result = libdeflate_gzip_decompress(decompressor, packed.data(), packed.size(), out.data(), out.size(), &written);
-  libdeflate_free_decompressor(decompressor);
-  if (result != LIBDEFLATE_SUCCESS || written != size) return base::InvalidArgument("read " + path + ": not a valid gzip file");
-  return out;
 }
 
 std::string StringOf(const json& object, const char* key) {
@@ -74,6 +64,13 @@ void ReadLabels(const json& labels, const std::set<std::string>& unscored, Label
     if (unscored.count("stance:" + std::string(base::kTargets[i]))) d->stance[i] = kMasked;
 }
 
+uint32_t Root(std::vector<uint32_t>& parent, uint32_t i) {
+  while (parent[i] != i) i = parent[i] = parent[parent[i]];
+  return i;
+}
+
+}  // namespace
+
 LabelledDocument FromJson(const json& object, bool own) {
   LabelledDocument d;
   d.id = StringOf(object, "id");
@@ -87,23 +84,14 @@ LabelledDocument FromJson(const json& object, bool own) {
   for (const auto& field : object.value("unscored", json::array())) unscored.insert(field.get<std::string>());
   const json& labels = object.at("labels");
   ReadLabels(labels, unscored, &d);
+  d.title_key = StringOf(object, "title_key");
   d.near_miss = !d.labelled && !StringOf(labels, "genre").empty();
   return d;
 }
 
-std::string TitleKey(const std::string& title) {
-  std::string key;
-  for (char c : title)
-    if (!std::isspace(static_cast<unsigned char>(c))) key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return key;
-}
+bool IsHeldOut(std::string_view repository) { return HeldOutRepositories().count(repository) > 0; }
 
-uint32_t Root(std::vector<uint32_t>& parent, uint32_t i) {
-  while (parent[i] != i) i = parent[i] = parent[parent[i]];
-  return i;
-}
-
-}  // namespace
+size_t TextBytes(const LabelledDocument& document) { return document.counted ? document.counted->bytes : document.text.size(); }
 
 base::Status ReadLabelled(const std::string& path, bool own, std::vector<LabelledDocument>* documents) {
   std::ifstream in(path, std::ios::binary);
@@ -111,8 +99,8 @@ base::Status ReadLabelled(const std::string& path, bool own, std::vector<Labelle
   std::stringstream buffer;
   buffer << in.rdbuf();
   std::string content = buffer.str();
-  if (content.size() > 2 && content[0] == '\x1f' && content[1] == '\x8b') {
-    RW_ASSIGN_OR_RETURN(content, Inflate(path, content));
+  if (IsGzip(content)) {
+    RW_ASSIGN_OR_RETURN(content, Gunzip(path, content));
   }
   std::istringstream lines(content);
   std::string line;
@@ -120,7 +108,7 @@ base::Status ReadLabelled(const std::string& path, bool own, std::vector<Labelle
     if (line.empty()) continue;
     try {
       const json object = json::parse(line);
-      if (!own && HeldOutRepositories().count(StringOf(object, "repo"))) continue;
+      if (!own && IsHeldOut(StringOf(object, "repo"))) continue;
       documents->push_back(FromJson(object, own));
     } catch (const json::exception& error) {
       return base::InvalidArgument(path + ":" + std::to_string(number) + ": " + error.what());
@@ -138,12 +126,22 @@ void Shorten(size_t bytes, LabelledDocument* document) {
 void AddShortened(std::vector<LabelledDocument>* documents) {
   const size_t count = documents->size();
   for (size_t i = 0; i < count; ++i) {
-    if ((*documents)[i].own || (*documents)[i].relevant != 0 || (*documents)[i].text.size() < 2 * kSummaryCopyBytes) continue;
+    if ((*documents)[i].own || (*documents)[i].relevant != 0 || TextBytes((*documents)[i]) < 2 * kSummaryCopyBytes) continue;
     LabelledDocument copy = (*documents)[i];
     copy.derived = true;
     Shorten(kSummaryCopyBytes, &copy);
     documents->push_back(std::move(copy));
   }
+}
+
+std::string TitleKey(const std::string& title) {
+  std::string plain;
+  for (char c : title)
+    if (!std::isspace(static_cast<unsigned char>(c))) plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (plain.empty()) return plain;
+  char key[17];
+  std::snprintf(key, sizeof key, "%016llx", static_cast<unsigned long long>(XXH64(plain.data(), plain.size(), 0)));
+  return key;
 }
 
 std::vector<uint32_t> Groups(const std::vector<LabelledDocument>& documents) {
@@ -158,7 +156,7 @@ std::vector<uint32_t> Groups(const std::vector<LabelledDocument>& documents) {
     const LabelledDocument& d = documents[i];
     if (!d.outlet.empty()) join("o:" + d.outlet, i);
     if (!d.family.empty()) join("f:" + d.family, i);
-    if (const std::string key = TitleKey(d.title); !key.empty()) join("t:" + key, i);
+    if (const std::string key = d.title_key.empty() ? TitleKey(d.title) : d.title_key; !key.empty()) join("t:" + key, i);
   }
   std::vector<uint32_t> groups(documents.size());
   for (uint32_t i = 0; i < documents.size(); ++i) groups[i] = Root(parent, i);
@@ -166,14 +164,14 @@ std::vector<uint32_t> Groups(const std::vector<LabelledDocument>& documents) {
 }
 
 std::vector<uint32_t> AssignFolds(const std::vector<LabelledDocument>& documents, const std::vector<uint32_t>& groups,
-                                  uint32_t folds) {
+                                  uint32_t folds, bool with_counted) {
   struct Size {
     uint32_t group, relevant, all;
   };
   std::map<uint32_t, Size> sizes;
   for (uint32_t i = 0; i < documents.size(); ++i) {
     Size& size = sizes.try_emplace(groups[i], Size{groups[i], 0, 0}).first->second;
-    if (documents[i].own || documents[i].derived) continue;  // so that passages added later move no real text
+    if (documents[i].own || documents[i].derived || (documents[i].counted && !with_counted)) continue;
     size.relevant += documents[i].labelled;
     ++size.all;
   }

@@ -5,9 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/status.h"
 #include "classify/model/heads.h"
@@ -16,8 +19,12 @@ namespace racewatch::classify {
 
 inline constexpr int8_t kMasked = -1;
 
+struct CountedText;  // counted.h
+
 struct LabelledDocument {
   std::string id, title, text, language, outlet, family;
+  std::string title_key;  // stands for the title where that may not be kept; equal for equal titles
+  std::shared_ptr<const CountedText> counted;  // a real text of which only the counts are here: title and text are empty
   bool own = false;        // written for the project
   bool derived = false;    // a shortened copy made for training; never judged
   bool near_miss = false;  // not relevant, but close enough that its readers gave it a genre
@@ -34,6 +41,15 @@ base::Status ReadLabelled(const std::string& path, bool own, std::vector<Labelle
 // Bytes of the text that a copy shortened to its summary keeps.
 inline constexpr size_t kSummaryCopyBytes = 360;
 
+// The labels, language, outlet and ids of one object of that format. Throws nlohmann's exceptions.
+LabelledDocument FromJson(const nlohmann::json& object, bool own);
+
+// Whether documents of this repository stay out of training: unseen sets are drawn from it.
+bool IsHeldOut(std::string_view repository);
+
+// Bytes of the text, of a counted one as well.
+size_t TextBytes(const LabelledDocument& document);
+
 // Cuts the text to at most `bytes`, at a character's end.
 void Shorten(size_t bytes, LabelledDocument* document);
 
@@ -41,12 +57,16 @@ void Shorten(size_t bytes, LabelledDocument* document);
 // it: our passages are short and mostly relevant, and without these short would look relevant.
 void AddShortened(std::vector<LabelledDocument>* documents);
 
+// Equal for titles that differ in case and space only, and not to be read back; empty for an empty title.
+std::string TitleKey(const std::string& title);
+
 // Documents of one group never lie on two sides of a split: same outlet, equal title, or same family of
 // passages. Returns a group number per document.
 std::vector<uint32_t> Groups(const std::vector<LabelledDocument>& documents);
 
-// Assigns groups to `folds` so that relevant documents are spread evenly; the largest groups first.
+// Assigns groups to `folds` so that relevant documents are spread evenly; the largest groups first. Only real texts
+// count, counted ones if `with_counted`; what is added later moves none of the others.
 std::vector<uint32_t> AssignFolds(const std::vector<LabelledDocument>& documents, const std::vector<uint32_t>& groups,
-                                  uint32_t folds);
+                                  uint32_t folds, bool with_counted);
 
 }  // namespace racewatch::classify

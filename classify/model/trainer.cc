@@ -5,6 +5,8 @@
 #include <map>
 #include <memory>
 
+#include "classify/model/counted.h"
+
 namespace racewatch::classify {
 namespace {
 
@@ -104,6 +106,13 @@ Trainer::Trainer(const std::vector<LabelledDocument>& documents, const Lexicon& 
   for (const LabelledDocument& d : documents) {
     for (size_t scope = 0; scope < kScopes; ++scope) {
       ScopeFeatures& features = features_[scope];
+      if (d.counted && (scope == kFullScope || !d.derived)) {
+        const size_t from = d.derived ? size_t{kSummaryScope} : scope;
+        features.rows.push_back(d.counted->rows[from]);
+        features.gate.push_back(d.counted->gate[from]);
+        if (!options_.without.empty()) DropBlocks(options_.without, &features.rows.back());
+        continue;
+      }
       if (scope != kFullScope && (d.own || d.derived)) {
         features.rows.emplace_back(), features.gate.emplace_back();
         continue;
@@ -291,7 +300,7 @@ std::vector<Judged> Gated(std::vector<Judged> judged, const std::vector<float>& 
 }  // namespace
 
 void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model) const {
-  const std::vector<uint32_t> fold = AssignFolds(documents_, groups_, options_.folds);
+  const std::vector<uint32_t> fold = AssignFolds(documents_, groups_, options_.folds, true);
   std::vector<uint32_t> held_all;
   std::array<HeldOut, kScopes> held_out;
   for (uint32_t f = 0; f < options_.folds; ++f) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <numeric>
+#include <set>
 #include <sstream>
 
 #include "classify/model/label.h"
@@ -27,10 +28,11 @@ std::string RatesTable(const std::vector<LabelRates>& rates) {
 }
 
 std::string Card(const TrainingData& data, const TrainOptions& options, const TrainedModel& model, const std::string& version) {
-  size_t real = 0, own = 0, relevant = 0, chinese = 0;
+  size_t real = 0, own = 0, counted = 0, relevant = 0, chinese = 0;
   for (const LabelledDocument& d : data.documents) {
     if (d.derived) continue;
     (d.own ? own : real) += 1;
+    counted += d.counted != nullptr;
     relevant += d.labelled;
     chinese += d.language == "zh";
   }
@@ -38,7 +40,7 @@ std::string Card(const TrainingData& data, const TrainOptions& options, const Tr
   card << "# racewatch model " << version << "\n\n"
        << "Tags news on the US-China AI race by relevance, 19 themes, 5 stance targets and lean (taxonomy "
        << base::kTaxonomyVersion << "). Linear heads over 1- to 3-grams, a bilingual term lexicon and its concept stream; int8 weights.\n\n"
-       << "## Data\n" << real << " labelled real texts and " << own << " passages written for the project; " << relevant
+       << "## Data\n" << real << " labelled real texts (" << counted << " by their counts alone) and " << own << " passages written for the project; " << relevant
        << " relevant, " << chinese << " Chinese. Seed " << options.seed << ", " << model.vocabulary.rows.size() << " rows, gate of "
        << model.gate_vocabulary.rows.size() << " rows.\n\n"
        << "## Scores\nOut of fold on the real texts, outlets disjoint, calibration and thresholds set on the same predictions "
@@ -66,12 +68,15 @@ base::Result<TrainingData> LoadTrainingData(const TrainingInputs& inputs) {
   for (const std::string& path : inputs.corpus) RW_RETURN_IF_ERROR(ReadLabelled(path, false, &data.documents));
   for (const std::string& path : inputs.own) RW_RETURN_IF_ERROR(ReadLabelled(path, true, &data.documents));
   if (data.documents.empty()) return base::InvalidArgument("train: no documents");
-  AddShortened(&data.documents);
   data.fold_pairs = TraditionalToSimplified();
   data.fold = FoldTable(data.fold_pairs);
   const std::string path = inputs.lexicon.empty() ? RACEWATCH_SOURCE_DIR "/classify/model/data/lexicon.tsv" : inputs.lexicon;
   RW_ASSIGN_OR_RETURN(const std::string content, ReadFile(path));
   RW_ASSIGN_OR_RETURN(data.lexicon, Lexicon::Parse(path, content, data.fold));
+  if (!inputs.counted.empty()) {
+    RW_RETURN_IF_ERROR(ReadCounted(inputs.counted, data.lexicon, data.fold, &data.documents, &data.counted_names));
+  }
+  AddShortened(&data.documents);
   return data;
 }
 
@@ -82,7 +87,9 @@ base::Status TrainModelFile(const TrainingInputs& inputs, const TrainOptions& op
   std::vector<uint32_t> all(data.documents.size());
   std::iota(all.begin(), all.end(), 0u);
   const TrainedModel model = trainer.Train(all);
-  const std::vector<std::string> names = FeatureNames(data.documents, model.vocabulary, data.lexicon, data.fold);
+  std::vector<std::string> names = FeatureNames(data.documents, model.vocabulary, data.lexicon, data.fold);
+  for (size_t i = 0; i < names.size(); ++i)
+    if (const auto it = data.counted_names.find(model.vocabulary.rows[i].hash); names[i].empty() && it != data.counted_names.end()) names[i] = it->second;
   return WriteModelFile(out, model, data.lexicon, data.fold_pairs, names, inputs.version, Card(data, options, model, inputs.version));
 }
 
@@ -121,14 +128,18 @@ std::vector<Judged> JudgeWithModel(const Model& model, const std::vector<Labelle
 std::vector<Judged> CrossValidate(const TrainingData& data, const TrainOptions& options, uint32_t folds,
                                   const std::function<void(std::string_view)>& progress, std::vector<uint32_t>* groups) {
   const Trainer trainer(data.documents, data.lexicon, data.fold, options, [](std::string_view) {});
-  const std::vector<uint32_t> fold = AssignFolds(data.documents, trainer.groups(), folds);
+  const std::vector<uint32_t> fold = AssignFolds(data.documents, trainer.groups(), folds, false);
+  std::set<uint32_t> judged_groups;  // groups with a document that some fold judges
+  for (uint32_t i = 0; i < data.documents.size(); ++i)
+    if (!data.documents[i].own && !data.documents[i].counted) judged_groups.insert(trainer.groups()[i]);
   std::vector<Judged> judged;
   groups->clear();
   for (uint32_t f = 0; f < folds; ++f) {
     std::vector<uint32_t> train, held;
     for (uint32_t i = 0; i < data.documents.size(); ++i) {
-      if (data.documents[i].own || fold[i] != f) train.push_back(i);
-      else if (!data.documents[i].derived) held.push_back(i);
+      const LabelledDocument& d = data.documents[i];
+      if (d.own || fold[i] != f || !judged_groups.count(trainer.groups()[i])) train.push_back(i);
+      else if (!d.derived && !d.counted) held.push_back(i);
     }
     const TrainedModel model = trainer.Train(train);
     for (const Judged& one : trainer.Judge(model, held)) judged.push_back(one);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "classify/model/counted.h"
 #include "classify/model/evaluation.h"
 #include "classify/model/trainer.h"
 
@@ -17,6 +18,7 @@ namespace racewatch::classify {
 struct TrainingInputs {
   std::vector<std::string> corpus;  // labelled real texts, JSON lines, plain or gzip
   std::vector<std::string> own;     // passages written for the project
+  std::string counted;              // folder of real texts of which only the counts are kept (counted.h); may be empty
   std::string lexicon;              // empty: the one in the source tree
   std::string version = "1";
 };
@@ -27,6 +29,7 @@ struct TrainingData {
   std::vector<FoldPair> fold_pairs;
   FoldTable fold;
   Lexicon lexicon;
+  FeatureNameMap counted_names;  // of features that only counted texts show
 };
 
 base::Result<TrainingData> LoadTrainingData(const TrainingInputs& inputs);
@@ -35,7 +38,8 @@ base::Result<TrainingData> LoadTrainingData(const TrainingInputs& inputs);
 base::Status TrainModelFile(const TrainingInputs& inputs, const TrainOptions& options, const std::string& out,
                             const std::function<void(std::string_view)>& progress);
 
-// Trains `folds` models, each without the documents of some outlets, and judges those with it.
+// Trains `folds` models, each without the documents of some outlets, and judges those with it. Counted texts are not
+// judged; they train all models but those that judge their outlet.
 // Thresholds and calibration are set inside each training part.
 std::vector<Judged> CrossValidate(const TrainingData& data, const TrainOptions& options, uint32_t folds,
                                   const std::function<void(std::string_view)>& progress, std::vector<uint32_t>* groups);

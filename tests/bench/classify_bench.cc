@@ -1,6 +1,6 @@
 // ClassifyBatch over gRPC on loopback, client and server in this process on the same cores, four calls of 32
 // documents in flight as the tagger does it; beside it the same batches through the local client of `racewatch up`,
-// which is what remains when nothing is serialised. Documents are gold passages continued to 4.8 KB.
+// which is what remains when nothing is serialised. Articles of 6 KB, one or ten of ten relevant.
 #include <benchmark/benchmark.h>
 #include <grpcpp/grpcpp.h>
 #include <prometheus/registry.h>
@@ -12,29 +12,28 @@
 #include "base/log.h"
 #include "classify/classifier_client.h"
 #include "classify/classifier_service.h"
-#include "classify/model/corpus.h"
 #include "classify/model/model.h"
 #include "classify/served_models.h"
+#include "tests/bench/labelled_articles.h"
 
 namespace racewatch::classify {
 namespace {
 
-constexpr size_t kDocumentBytes = 4800;
 constexpr size_t kInFlight = 4;
 
-v1::ClassifyBatchRequest MakeBatch(int documents) {
-  std::vector<LabelledDocument> passages;
-  v1::ClassifyBatchRequest request;
-  if (!ReadLabelled(RACEWATCH_SOURCE_DIR "/tests/testdata/gold.jsonl", true, &passages).ok()) return request;
-  for (int i = 0; i < documents; ++i) {
-    auto* document = request.add_documents();
+// `size` documents each; all articles occur.
+std::vector<v1::ClassifyBatchRequest> MakeBatches(size_t size, int relevant_tenths, const char** source) {
+  const auto [articles, from] = bench::MakeLabelledArticles(relevant_tenths);
+  *source = from;
+  std::vector<v1::ClassifyBatchRequest> batches(articles.size() / size);
+  for (size_t i = 0; i < batches.size() * size; ++i) {
+    auto* document = batches[i / size].add_documents();
     document->set_id(std::to_string(i));
-    document->set_title(passages[static_cast<size_t>(i) % passages.size()].title);
-    for (size_t next = static_cast<size_t>(i) * 7; document->text().size() < kDocumentBytes; ++next)
-      document->mutable_text()->append(passages[next % passages.size()].text).append(" ");
+    document->set_title(articles[i].title);
+    document->set_text(articles[i].text);
     document->set_language("en");
   }
-  return request;
+  return batches;
 }
 
 // Keeps kInFlight calls going.
@@ -80,17 +79,21 @@ void Run(benchmark::State& state, bool local) {
   const auto channel = MakeClassifierChannel("127.0.0.1:" + std::to_string(server.port()));
   if (!channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10))) return state.SkipWithError("not connected");
   const auto client = local ? service.LocalClient() : MakeGrpcClassifierClient(channel);
-  const v1::ClassifyBatchRequest batch = MakeBatch(static_cast<int>(state.range(0)));
+  const char* source = nullptr;
+  const auto batches = MakeBatches(static_cast<size_t>(state.range(0)), static_cast<int>(state.range(1)), &source);
+  if (batches.empty()) return state.SkipWithError("no articles");
+  state.SetLabel(source);
   Caller caller(*client);
-  for (auto _ : state) caller.Call(batch);
+  size_t next = 0;
+  for (auto _ : state) caller.Call(batches[next++ % batches.size()]);
   if (caller.Finish() > 0) state.SkipWithError("a call failed");
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
 void BM_ClassifyBatch(benchmark::State& state) { Run(state, false); }
 void BM_ClassifyLocal(benchmark::State& state) { Run(state, true); }
-BENCHMARK(BM_ClassifyBatch)->ArgName("documents")->Arg(16)->Arg(32)->Arg(64)->UseRealTime()->MeasureProcessCPUTime();
-BENCHMARK(BM_ClassifyLocal)->ArgName("documents")->Arg(32)->UseRealTime()->MeasureProcessCPUTime();
+BENCHMARK(BM_ClassifyBatch)->ArgNames({"documents", "relevant_tenths"})->ArgsProduct({{16, 32, 64}, {1}})->Args({32, 10})->UseRealTime()->MeasureProcessCPUTime();
+BENCHMARK(BM_ClassifyLocal)->ArgNames({"documents", "relevant_tenths"})->ArgsProduct({{32}, {1, 10}})->UseRealTime()->MeasureProcessCPUTime();
 
 }  // namespace
 }  // namespace racewatch::classify

@@ -3,49 +3,15 @@
 // continued with itself; where the corpus is not there, gold passages take their place (label says which).
 #include <benchmark/benchmark.h>
 
-
-#include "classify/model/corpus.h"
 #include "classify/model/model.h"
 #include "classify/model/text.h"
 #include "racewatch/v1/tags.pb.h"
+#include "tests/bench/labelled_articles.h"
 
 namespace {
 
+using namespace racewatch::bench;
 using namespace racewatch::classify;
-
-constexpr size_t kArticleBytes = 6000;
-constexpr size_t kArticles = 1000;
-
-struct Article {
-  std::string title, text;
-};
-
-struct Articles {
-  std::vector<Article> list;
-  const char* source;
-};
-
-// `relevant_tenths` of ten documents are relevant ones, the rest others.
-Articles MakeArticles(int relevant_tenths) {
-  Articles articles{{}, "labelled corpus"};
-  std::vector<LabelledDocument> documents;
-  if (!ReadLabelled(RACEWATCH_SOURCE_DIR "/../shared/corpus/labelled.jsonl.gz", false, &documents).ok()) {
-    articles.source = "gold passages";
-    if (!ReadLabelled(RACEWATCH_SOURCE_DIR "/tests/testdata/gold.jsonl", true, &documents).ok()) return articles;
-  }
-  std::vector<const LabelledDocument*> parts[2];
-  for (const LabelledDocument& d : documents)
-    if (d.language == "en" && d.relevant != kMasked) parts[d.relevant].push_back(&d);
-  articles.list.resize(kArticles);
-  for (size_t i = 0; i < kArticles; ++i) {
-    const auto& from = parts[static_cast<int>(i % 10) < relevant_tenths];
-    const LabelledDocument& d = *from[i * 7919 % from.size()];
-    articles.list[i].title = d.title;
-    while (articles.list[i].text.size() < kArticleBytes) articles.list[i].text += d.text + "\n";
-    articles.list[i].text.resize(kArticleBytes);
-  }
-  return articles;
-}
 
 void Count(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
@@ -53,7 +19,7 @@ void Count(benchmark::State& state) {
 }
 
 void BM_ReadMemory(benchmark::State& state) {
-  const std::vector<Article> articles = MakeArticles(1).list;
+  const std::vector<LabelledArticle> articles = MakeLabelledArticles(1).list;
   size_t i = 0;
   for (auto _ : state) {
     const std::string& text = articles[i++ % kArticles].text;
@@ -70,13 +36,13 @@ void BM_ReadMemory(benchmark::State& state) {
 BENCHMARK(BM_ReadMemory);
 
 void BM_TokeniseOnly(benchmark::State& state) {
-  const std::vector<Article> articles = MakeArticles(1).list;
+  const std::vector<LabelledArticle> articles = MakeLabelledArticles(1).list;
   const FoldTable fold;
   std::vector<Token> tokens;
   ScriptCounts scripts;
   size_t i = 0;
   for (auto _ : state) {
-    const Article& article = articles[i++ % kArticles];
+    const LabelledArticle& article = articles[i++ % kArticles];
     Tokenise(article.title, article.text, fold, &tokens, &scripts);
     benchmark::DoNotOptimize(tokens.data());
   }
@@ -88,13 +54,13 @@ BENCHMARK(BM_TokeniseOnly);
 void BM_Tag(benchmark::State& state) {
   const auto model = Model::Load(DefaultModelPath());
   if (!model.ok()) return state.SkipWithError(model.status().message().c_str());
-  const auto [articles, source] = MakeArticles(static_cast<int>(state.range(0)));
+  const auto [articles, source] = MakeLabelledArticles(static_cast<int>(state.range(0)));
   state.SetLabel(source);
   Scratch scratch;
   racewatch::v1::Tags tags;
   size_t i = 0, relevant = 0;
   for (auto _ : state) {
-    const Article& article = articles[i++ % kArticles];
+    const LabelledArticle& article = articles[i++ % kArticles];
     (*model)->Classify({article.title, article.text, "en"}, scratch, &tags);
     relevant += tags.relevance().label();
   }

@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "classify/model/counted.h"
 #include "classify/model/format.h"
 #include "classify/model/label_rates.h"
 #include "classify/model/model.h"
@@ -60,6 +61,81 @@ TEST(Training, TwoTrainingsGiveTheSameBytes) {
   EXPECT_EQ((*model)->features(), 2000u);
   std::filesystem::remove(a);
   std::filesystem::remove(b);
+}
+
+// The small set as texts, and with every second text in a folder of counts instead.
+struct HalfCounted {
+  TrainingInputs texts, counts;
+  std::string folder;
+};
+
+HalfCounted CountHalf(const std::string& name) {
+  HalfCounted result;
+  result.folder = Temporary(name);
+  std::filesystem::create_directory(result.folder);
+  const std::string halves[2] = {result.folder + "/first.jsonl", result.folder + "/second.jsonl"};
+  std::ofstream out[2] = {std::ofstream(halves[0]), std::ofstream(halves[1])};
+  std::ifstream in(kOwn);
+  std::string line;
+  for (size_t i = 0; std::getline(in, line); ++i) out[i % 2] << line << "\n";
+  for (std::ofstream& file : out) file.close();
+  result.texts.corpus = {halves[0], halves[1]};
+  result.counts.corpus = {halves[0]};
+  const auto first = LoadTrainingData(result.counts);
+  EXPECT_TRUE(first.ok());
+  const base::Status written = WriteCounted(halves[1], first->documents, first->lexicon, first->fold, result.folder);
+  EXPECT_TRUE(written.ok()) << written.ToString();
+  result.counts.counted = result.folder;
+  return result;
+}
+
+TEST(Training, CountedTextsTrainTheModelThatTheTextsTrain) {
+  const HalfCounted half = CountHalf("counted");
+  const std::string a = half.folder + "/a.model", b = half.folder + "/b.model";
+  const auto quiet = [](std::string_view) {};
+  ASSERT_TRUE(TrainModelFile(half.texts, SmallOptions(), a, quiet).ok());
+  ASSERT_TRUE(TrainModelFile(half.counts, SmallOptions(), b, quiet).ok());
+  const auto texts = Model::Load(a), counts = Model::Load(b);
+  ASSERT_TRUE(texts.ok() && counts.ok());
+  std::vector<LabelledDocument> documents;
+  ASSERT_TRUE(ReadLabelled(kOwn, true, &documents).ok());
+  const auto expected = JudgeWithModel(**texts, documents), got = JudgeWithModel(**counts, documents);
+  for (size_t i = 0; i < documents.size(); ++i) {
+    EXPECT_EQ(got[i].scores.relevance, expected[i].scores.relevance) << documents[i].id;
+    EXPECT_EQ(got[i].scores.stance, expected[i].scores.stance) << documents[i].id;
+    EXPECT_EQ(got[i].decision.themes, expected[i].decision.themes) << documents[i].id;
+  }
+  // No text lies in the folder's files.
+  const std::string labels = Content(half.folder + "/labels.jsonl");
+  EXPECT_EQ(labels.find("\"text\""), std::string::npos);
+  EXPECT_EQ(labels.find("\"title\""), std::string::npos);
+  std::filesystem::remove_all(half.folder);
+}
+
+TEST(Training, RefusesCountsThatAreCutChangedMissingOrOfAnotherLexicon) {
+  HalfCounted half = CountHalf("refused");
+  const std::string path = half.folder + "/counts.msgpack.gz", good = Content(path);
+  const auto write = [](const std::string& file, const std::string& content) { std::ofstream(file, std::ios::binary | std::ios::trunc) << content; };
+  for (const size_t size : {size_t{0}, size_t{10}, good.size() / 2, good.size() - 1}) {
+    write(path, good.substr(0, size));
+    const auto data = LoadTrainingData(half.counts);
+    EXPECT_EQ(data.status().code(), base::Code::kInvalidArgument) << size;
+  }
+  std::string changed = good;
+  changed[changed.size() / 2] ^= 0x20;
+  write(path, changed);
+  EXPECT_EQ(LoadTrainingData(half.counts).status().code(), base::Code::kInvalidArgument);
+  write(path, good);
+  ASSERT_TRUE(LoadTrainingData(half.counts).ok());
+  half.counts.lexicon = half.folder + "/lexicon.tsv";
+  write(half.counts.lexicon, Content(RACEWATCH_SOURCE_DIR "/classify/model/data/lexicon.tsv") + "EXTRA\ttopic\tan extra term\n");
+  const auto stale = LoadTrainingData(half.counts);
+  EXPECT_EQ(stale.status().code(), base::Code::kFailedPrecondition);
+  EXPECT_NE(stale.status().message().find("racewatch count"), std::string::npos);
+  half.counts.lexicon.clear();
+  std::filesystem::remove(path);
+  EXPECT_EQ(LoadTrainingData(half.counts).status().code(), base::Code::kNotFound);
+  std::filesystem::remove_all(half.folder);
 }
 
 // Makes changed bytes pass the checksums.
@@ -222,7 +298,7 @@ TEST(Folds, OutletsTitlesAndFamiliesStayTogether) {
   EXPECT_EQ(groups[1], groups[2]);
   EXPECT_EQ(groups[3], groups[4]);
   EXPECT_EQ((std::set<uint32_t>(groups.begin(), groups.end())).size(), 3u);
-  const auto folds = AssignFolds(documents, groups, 3);
+  const auto folds = AssignFolds(documents, groups, 3, true);
   EXPECT_EQ(folds[0], folds[2]);
   EXPECT_EQ(folds[3], folds[4]);
 }
@@ -234,7 +310,7 @@ TEST(Folds, OwnPassagesMoveNoRealText) {
     documents[i].outlet = "o" + std::to_string(i);
     documents[i].labelled = i % 2 == 0;
   }
-  const auto before = AssignFolds(documents, Groups(documents), 3);
+  const auto before = AssignFolds(documents, Groups(documents), 3, true);
   for (int i = 0; i < 7; ++i) {
     LabelledDocument passage;
     passage.title = "passage " + std::to_string(i);
@@ -242,8 +318,30 @@ TEST(Folds, OwnPassagesMoveNoRealText) {
     passage.own = passage.labelled = true;
     documents.push_back(passage);
   }
-  const auto after = AssignFolds(documents, Groups(documents), 3);
+  const auto after = AssignFolds(documents, Groups(documents), 3, true);
   EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
+}
+
+TEST(Folds, CountedTextsMoveNoOtherUnlessTheyCount) {
+  std::vector<LabelledDocument> documents(9);
+  for (size_t i = 0; i < documents.size(); ++i) {
+    documents[i].outlet = "o" + std::to_string(i);
+    documents[i].labelled = i % 2 == 0;
+  }
+  const auto before = AssignFolds(documents, Groups(documents), 3, false);
+  for (int i = 0; i < 30; ++i) {
+    LabelledDocument counted;
+    counted.outlet = i == 0 ? "o4" : "c" + std::to_string(i);
+    counted.labelled = true;
+    counted.counted = std::make_shared<CountedText>();
+    documents.push_back(counted);
+  }
+  const auto after = AssignFolds(documents, Groups(documents), 3, false);
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
+  EXPECT_EQ(after[9], after[4]);  // beside the text of its outlet
+  std::array<int, 3> spread{};
+  for (const uint32_t f : AssignFolds(documents, Groups(documents), 3, true)) ++spread[f];
+  for (const int n : spread) EXPECT_GE(n, 11);
 }
 
 TEST(Shorten, CutsAtTheEndOfACharacter) {
