@@ -325,16 +325,19 @@ void Trainer::Calibrate(std::span<const uint32_t> documents, TrainedModel* model
   summary.thresholds.relevance = own.thresholds.relevance;
   summary.gate_platt = own.gate_platt;
   model->scopes[kSummaryScope] = summary;
-  std::vector<uint32_t> judged_groups;
-  for (const uint32_t d : held_all) judged_groups.push_back(groups_[d]);
+  std::vector<uint32_t> reported, judged_groups;  // positions in held_all of texts that set all heads, and their groups
+  for (uint32_t i = 0; i < held_all.size(); ++i)
+    if (Sets(held_all[i], kRelevanceHead)) reported.push_back(i), judged_groups.push_back(groups_[held_all[i]]);
   for (const size_t scope : {kFullScope, kSummaryScope, kTitleScope}) {
     const ScopeSettings& settings = model->scopes[scope];
     std::vector<Judged> judged;
-    for (size_t i = 0; i < held_all.size(); ++i) {
+    std::vector<float> gate;
+    for (const uint32_t i : reported) {
       const Scores scores = ToScores(held_out[scope].logits[i], settings.calibration);
       judged.push_back({&documents_[held_all[i]], scores, Decide(scores, settings.thresholds)});
+      gate.push_back(held_out[scope].gate[i]);
     }
-    if (scope == kFullScope) model->rates = MeasureRates(Gated(judged, held_out[scope].gate, settings));
+    if (scope == kFullScope) model->rates = MeasureRates(Gated(judged, gate, settings));
     if (scope != kFullScope) model->report += std::string("\n") + (scope == kTitleScope ? "Titles alone: " : "Titles and openings: ");
     model->report += scope == kFullScope ? FormatReport(judged, judged_groups) : FormatFigures(judged, judged_groups);
   }
@@ -355,13 +358,17 @@ void EqualiseLabels(std::vector<Outcome>* outcomes) {
 
 }  // namespace
 
+bool Trainer::Sets(uint32_t document, size_t head) const {
+  return !documents_[document].counted || options_.counted_set_all || KindOf(head) == HeadKind::kTheme;
+}
+
 // Platt's scaling of every head and of the gate, then thresholds, from out-of-fold predictions.
 void Trainer::SetScope(std::span<const uint32_t> documents, const HeldOut& held, ScopeSettings* settings) const {
   std::vector<Outcome> outcomes;
   for (size_t h = 0; h < kHeads; ++h) {
     outcomes.clear();
     for (size_t i = 0; i < documents.size(); ++i)
-      if (const int8_t truth = Truth(documents_[documents[i]], h); truth != kMasked) outcomes.push_back({held.logits[i][h], truth == 1});
+      if (const int8_t truth = Truth(documents_[documents[i]], h); truth != kMasked && Sets(documents[i], h)) outcomes.push_back({held.logits[i][h], truth == 1});
     const HeadKind kind = KindOf(h);
     if (kind == HeadKind::kSide) EqualiseLabels(&outcomes);
     const auto [slope, offset] = FitPlatt(outcomes, kind == HeadKind::kPolar ? kPolarPrior : PlattPrior{});
@@ -370,7 +377,7 @@ void Trainer::SetScope(std::span<const uint32_t> documents, const HeldOut& held,
   }
   outcomes.clear();
   for (size_t i = 0; i < documents.size(); ++i)
-    if (const int8_t truth = documents_[documents[i]].relevant; truth != kMasked) outcomes.push_back({held.gate[i], truth == 1});
+    if (const int8_t truth = documents_[documents[i]].relevant; truth != kMasked && Sets(documents[i], kRelevanceHead)) outcomes.push_back({held.gate[i], truth == 1});
   settings->gate_platt = FitPlatt(outcomes);
   std::vector<Scores> scores;
   for (const Logits& l : held.logits) scores.push_back(ToScores(l, settings->calibration));
@@ -427,7 +434,7 @@ void Trainer::SetThresholds(std::span<const uint32_t> documents, std::span<const
   const auto best_cut = [&](size_t head, auto score) {
     std::vector<Scored> scored;
     for (size_t i = 0; i < documents.size(); ++i)
-      if (const int8_t truth = Truth(documents_[documents[i]], head); truth != kMasked) scored.push_back({score(scores[i]), truth == 1, head == kRelevanceHead && documents_[documents[i]].near_miss ? kNearMissWeight : 1.0});
+      if (const int8_t truth = Truth(documents_[documents[i]], head); truth != kMasked && Sets(documents[i], head)) scored.push_back({score(scores[i]), truth == 1, head == kRelevanceHead && documents_[documents[i]].near_miss ? kNearMissWeight : 1.0});
     return static_cast<float>(ThresholdForF1(scored, KindOf(head) == HeadKind::kTheme ? 60 : 30));
   };
   thresholds->relevance = best_cut(kRelevanceHead, [](const Scores& s) { return s.relevance; });
@@ -443,7 +450,7 @@ void Trainer::SetThresholds(std::span<const uint32_t> documents, std::span<const
     for (size_t i = 0; i < documents.size(); ++i) {
       const LabelledDocument& d = documents_[documents[i]];
       const int8_t label = lean ? d.lean : d.stance[t];
-      if (!d.labelled || label == kMasked) continue;
+      if (!d.labelled || label == kMasked || !Sets(documents[i], lean ? kLeanUsHead : PresenceHead(t))) continue;
       const std::array<double, 3>& q = lean ? scores[i].lean : scores[i].stance[t];
       present[p.size()] = lean || PresenceEvidence(scores[i], t) >= thresholds->presence[t];
       p.push_back(q);

@@ -93,8 +93,10 @@ TEST(Training, CountedTextsTrainTheModelThatTheTextsTrain) {
   const HalfCounted half = CountHalf("counted");
   const std::string a = half.folder + "/a.model", b = half.folder + "/b.model";
   const auto quiet = [](std::string_view) {};
-  ASSERT_TRUE(TrainModelFile(half.texts, SmallOptions(), a, quiet).ok());
-  ASSERT_TRUE(TrainModelFile(half.counts, SmallOptions(), b, quiet).ok());
+  TrainOptions options = SmallOptions();
+  options.counted_set_all = true;
+  ASSERT_TRUE(TrainModelFile(half.texts, options, a, quiet).ok());
+  ASSERT_TRUE(TrainModelFile(half.counts, options, b, quiet).ok());
   const auto texts = Model::Load(a), counts = Model::Load(b);
   ASSERT_TRUE(texts.ok() && counts.ok());
   std::vector<LabelledDocument> documents;
