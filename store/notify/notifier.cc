@@ -179,8 +179,8 @@ void Notifier::Impl::Show() const {
     shown.stopped = shown.stopped || !one->place.stopped_url.empty();
   }
   for (const auto& [name, shown] : by_name) {
-    const auto set = [&](const char* metric, const char* help, double value) {
-      base::MakeGauge(registry, metric, help, {{"subscriber", std::string(name)}}).Set(value);
+    const auto set = [&, subscriber = std::string(name)](const char* metric, const char* help, double value) {
+      base::MakeGauge(registry, metric, help, {{"subscriber", subscriber}}).Set(value);
     };
     set("racewatch_subscriber_waiting_alerts", "Alerts a subscriber is still to be told of; counted up to what one request holds.",
         static_cast<double>(shown.waiting));
