@@ -231,27 +231,34 @@ void MapMobileHost(Parts* parts) {
   while (parts->host.size() > domain.size() && at < parts->host.size() - domain.size()) {
     const size_t dot = parts->host.find('.', at);
     const std::string_view label = std::string_view(parts->host).substr(at, dot - at);
-    if (label == "m" || label == "amp" || label == "mobile" || label == "touch" || label == "wap") {
+    if (label == "m" || label == "amp" || label == "mobile" || label == "touch" || label == "wap")
       parts->host.erase(at, dot - at + 1);
-      return;
-    }
-    at = dot + 1;
+    else
+      at = dot + 1;
   }
 }
 
-void MapAmpPath(Parts* parts) {
-  std::string& path = parts->path;
-  if (path.ends_with(".amp.html")) {
-    path.erase(path.size() - 9, 4);
-  } else if (path.ends_with(".amp")) {
-    path.erase(path.size() - 4);
-  } else if (path.ends_with("/amp") && path.size() > 4) {
-    path.erase(path.size() - 4);
-  } else if (path.ends_with("/amp/") && path.size() > 5) {
-    path.erase(path.size() - 4);
-  } else if (path.starts_with("/amp/") && path.size() > 5) {
-    path.erase(0, 4);
+// One mark of an AMP page taken from the path; false if there is none.
+bool DropAmpMark(std::string* path) {
+  if (path->ends_with(".amp.html")) {
+    path->erase(path->size() - 9, 4);
+  } else if (path->ends_with(".amp")) {
+    path->erase(path->size() - 4);
+  } else if (path->ends_with("/amp") && path->size() > 4) {
+    path->erase(path->size() - 4);
+  } else if (path->ends_with("/amp/") && path->size() > 5) {
+    path->erase(path->size() - 4);
+  } else if (path->starts_with("/amp/") && path->size() > 5) {
+    path->erase(0, 4);
+  } else {
+    return false;
   }
+  return true;
+}
+
+// All of them, so that a canonical address is its own canonical address.
+void MapAmpPath(Parts* parts) {
+  while (DropAmpMark(&parts->path)) parts->path = RemoveDotSegments(parts->path);
 }
 
 const psl_ctx_t* SuffixList() {
@@ -264,9 +271,10 @@ const psl_ctx_t* SuffixList() {
 std::optional<CanonicalUrl> Canonicalize(std::string_view url) {
   auto parts = Split(url);
   if (!parts) return std::nullopt;
-  if (const auto target = AmpTarget(*parts)) {
+  while (const auto target = AmpTarget(*parts)) {
     auto inner = Split(*target);
-    if (inner) parts = std::move(inner);
+    if (!inner) break;
+    parts = std::move(inner);
   }
   MapMobileHost(&*parts);
   MapAmpPath(&*parts);

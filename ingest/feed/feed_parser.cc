@@ -17,7 +17,7 @@ namespace {
 
 base::Result<Feed> ParseText(std::string_view text, std::string base) {
   if (feed::IsJson(text)) return feed::ReadJsonFeed(text, base);
-  const std::string_view root = feed::RootName(text);
+  const std::string root = feed::RootName(text);
   if (feed::IsSitemapRoot(root)) return feed::ReadSitemap(text, base);
   if (feed::IsNewsMlRoot(root)) return feed::ReadNewsMl(text, base);
   return feed::FeedReader(text, std::move(base)).Read();

@@ -79,12 +79,12 @@ ElementText XmlWalk::Inline() {
   return text_reader_.Read(scanner_.name(), TextMode::kInline);
 }
 
-std::string_view RootName(std::string_view text) {
+std::string RootName(std::string_view text) {
   XmlScanner scanner(text.substr(0, 64 << 10));
   for (;;) {
     const XmlEvent event = scanner.Next();
     if (event == XmlEvent::kEof) return {};
-    if (event == XmlEvent::kStart) return Local(scanner.name());
+    if (event == XmlEvent::kStart) return std::string(Local(scanner.name()));  // the scanner may hold a mended name
   }
 }
 

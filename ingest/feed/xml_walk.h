@@ -54,6 +54,6 @@ class XmlWalk {
 };
 
 // The first element's local name, empty when there is none in the first kilobytes.
-std::string_view RootName(std::string_view text);
+std::string RootName(std::string_view text);
 
 }  // namespace racewatch::ingest::feed

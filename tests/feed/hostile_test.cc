@@ -138,6 +138,17 @@ TEST(Hostile, DeepJsonIsRefused) {
   Survive("{\"a\":" + Repeat("{\"a\":", 500'000));
 }
 
+// The mended name of the root lives as long as it is needed (a use after free that the feed fuzzer found).
+TEST(Hostile, ARootWithAStrayAmpersandInItsNameIsKnown) {
+  const std::string urls = "<url><loc>https://example.com/a</loc><news:news xmlns:news='http://www.google.com/schemas/sitemap-news/0.9'>"
+                           "<news:title>A</news:title></news:news></url></urlset>";
+  const Feed plain = MustParse("<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>" + urls);
+  const Feed stray = MustParse("<url&set xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>" + urls);
+  ASSERT_THAT(plain.entries, SizeIs(1));
+  ASSERT_THAT(stray.entries, SizeIs(1));
+  EXPECT_EQ(stray.entries[0].title, plain.entries[0].title);
+}
+
 TEST(Hostile, InvalidUtf8InATitleIsMended) {
   const std::string title = FirstItem("<title>ok \xFF\xC0 end</title>").title;
   EXPECT_TRUE(title.starts_with("ok ")) << title;

@@ -62,6 +62,19 @@ TEST(UrlTest, MapsAmpAndMobilePagesToTheOrdinaryOne) {
   EXPECT_EQ(Canonical("https://m.com/a"), "https://m.com/a");  // the label is the domain itself
 }
 
+TEST(UrlTest, ACanonicalAddressIsItsOwnCanonicalAddress) {
+  for (const char* url : {"https://example.com/amp/amp//b/amp", "https://example.com/a/amp/amp/", "https://example.com/a.amp.amp",
+                          "https://example.com/b/..amp", "https://m.amp.m.example.com/a", "https://m.en.m.example.com/a",
+                          "https://www.google.com/amp/s/www.google.com/amp/s/example.com/a", "https://www.google.com/amp/"}) {
+    const std::string once = Canonical(url);
+    EXPECT_NE(once, "none") << url;
+    EXPECT_EQ(Canonical(once), once) << url;
+  }
+  EXPECT_EQ(Canonical("https://example.com/amp/amp//b/amp"), "https://example.com//b");
+  EXPECT_EQ(Canonical("https://m.amp.m.example.com/a"), "https://example.com/a");
+  EXPECT_EQ(Canonical("https://www.google.com/amp/s/www.google.com/amp/s/example.com/a"), "https://example.com/a");
+}
+
 TEST(UrlTest, TheKeyLeavesOutSchemeAndWww) {
   EXPECT_EQ(KeyOf("http://www.example.com/a"), "example.com/a");
   EXPECT_EQ(KeyOf("https://example.com/a"), "example.com/a");
