@@ -1,5 +1,7 @@
 #include "tests/bench/labelled_articles.h"
 
+#include <utility>
+
 #include "classify/model/corpus.h"
 
 namespace racewatch::bench {
@@ -17,10 +19,11 @@ LabelledArticles MakeLabelledArticles(int relevant_tenths) {
   articles.list.resize(kArticles);
   for (size_t i = 0; i < kArticles; ++i) {
     const auto& from = parts[static_cast<int>(i % 10) < relevant_tenths];
-    const classify::LabelledDocument& d = *from[i * 7919 % from.size()];
-    articles.list[i].title = d.title;
-    while (articles.list[i].text.size() < kArticleBytes) articles.list[i].text += d.text + "\n";
-    articles.list[i].text.resize(kArticleBytes);
+    classify::LabelledDocument d = *from[i * 7919 % from.size()];
+    const std::string once = d.text + "\n";
+    while (d.text.size() <= kArticleBytes) d.text += once;
+    classify::Shorten(kArticleBytes, &d);
+    articles.list[i] = {std::move(d.title), std::move(d.text)};
   }
   return articles;
 }
