@@ -94,14 +94,7 @@ bool IsHeldOut(std::string_view repository) { return HeldOutRepositories().count
 size_t TextBytes(const LabelledDocument& document) { return document.counted ? document.counted->bytes : document.text.size(); }
 
 base::Status ReadLabelled(const std::string& path, bool own, std::vector<LabelledDocument>* documents) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return base::NotFound("read " + path + ": " + std::strerror(errno));
-  std::stringstream buffer;
-  buffer << in.rdbuf();
-  std::string content = buffer.str();
-  if (IsGzip(content)) {
-    RW_ASSIGN_OR_RETURN(content, Gunzip(path, content));
-  }
+  RW_ASSIGN_OR_RETURN(const std::string content, ReadPlainOrGzip(path));
   std::istringstream lines(content);
   std::string line;
   for (size_t number = 1; std::getline(lines, line); ++number) {

@@ -23,14 +23,6 @@ constexpr const char* kScopeKeys[kScopes] = {"title", "summary", "full"};
 std::string LabelsPath(const std::string& folder) { return folder + "/labels.jsonl"; }
 std::string CountsPath(const std::string& folder) { return folder + "/counts.msgpack.gz"; }
 
-base::Result<std::string> Read(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return base::NotFound("read " + path + ": " + std::strerror(errno));
-  std::stringstream buffer;
-  buffer << in.rdbuf();
-  return buffer.str();
-}
-
 base::Status Write(const std::string& path, const std::string& content) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out << content;
@@ -108,10 +100,7 @@ json WithoutText(json object, const LabelledDocument& d) {
 }
 
 base::Status ReadTexts(const std::string& path, std::vector<LabelledDocument>* texts, std::string* labels) {
-  RW_ASSIGN_OR_RETURN(std::string content, Read(path));
-  if (IsGzip(content)) {
-    RW_ASSIGN_OR_RETURN(content, Gunzip(path, content));
-  }
+  RW_ASSIGN_OR_RETURN(const std::string content, ReadPlainOrGzip(path));
   std::istringstream lines(content);
   std::string line;
   for (size_t number = 1; std::getline(lines, line); ++number) {
@@ -217,8 +206,8 @@ base::Status ReadFolder(const std::string& folder, const json& counts, const std
 
 base::Status ReadCounted(const std::string& folder, const Lexicon& lexicon, const FoldTable& fold,
                          std::vector<LabelledDocument>* documents, FeatureNameMap* names) {
-  RW_ASSIGN_OR_RETURN(const std::string labels, Read(LabelsPath(folder)));
-  RW_ASSIGN_OR_RETURN(const std::string packed, Read(CountsPath(folder)));
+  RW_ASSIGN_OR_RETURN(const std::string labels, ReadFile(LabelsPath(folder)));
+  RW_ASSIGN_OR_RETURN(const std::string packed, ReadFile(CountsPath(folder)));
   RW_ASSIGN_OR_RETURN(const std::string bytes, Gunzip(CountsPath(folder), packed));
   try {
     const json counts = json::from_msgpack(bytes);

@@ -2,8 +2,11 @@
 
 #include <libdeflate.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 namespace racewatch::classify {
 namespace {
@@ -27,6 +30,20 @@ base::Result<std::string> Gunzip(const std::string& path, std::string_view bytes
   libdeflate_free_decompressor(decompressor);
   if (result != LIBDEFLATE_SUCCESS || written != size) return base::InvalidArgument("read " + path + ": not a valid gzip file");
   return out;
+}
+
+base::Result<std::string> ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return base::NotFound("read " + path + ": " + std::strerror(errno));
+  std::stringstream buffer;
+  buffer << in.rdbuf();
+  return buffer.str();
+}
+
+base::Result<std::string> ReadPlainOrGzip(const std::string& path) {
+  auto content = ReadFile(path);
+  if (!content.ok() || !IsGzip(*content)) return content;
+  return Gunzip(path, *content);
 }
 
 std::string Gzip(std::string_view content) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "classify/model/gzip.h"
 #include "classify/model/label.h"
 #include "classify/model/model_file.h"
 #include "racewatch/v1/tags.pb.h"
@@ -51,14 +52,6 @@ std::string Card(const TrainingData& data, const TrainOptions& options, const Tr
           "languages only through shared words. Sides of a stance and lean are far less certain than themes. Irony, long quotations "
           "and positions that need knowledge outside the text are missed.\n";
   return card.str();
-}
-
-base::Result<std::string> ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return base::NotFound("read " + path + ": " + std::strerror(errno));
-  std::stringstream buffer;
-  buffer << in.rdbuf();
-  return buffer.str();
 }
 
 }  // namespace
