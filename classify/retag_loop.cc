@@ -4,6 +4,7 @@
 
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "base/bus/topics.h"
 #include "classify/tag_step.h"
@@ -106,21 +107,26 @@ base::Result<size_t> RetagLoop::Step(milliseconds wait, const std::stop_token& s
   if (const base::Status failure = reports_->Failure(); !failure.ok()) return base::Unavailable("retag: not delivered: " + failure.message());
   auto records = source_->Poll({.records_max = kStepRecords}, wait);
   if (!records.ok()) return records.status();
+  std::vector<base::Record> made;  // sent one behind the other, so that the bus writes them together
+  std::map<base::TopicPartition, int64_t> upto = next_;
   for (const base::Record& record : *records) {
     const base::TopicPartition where{record.topic, record.partition};
-    int64_t& next = next_[where];
+    int64_t& next = upto[where];
     if (record.offset < next) continue;
     const base::RetagOrigin origin{options_.generation, where, next, record.offset + 1, options_.queries};
     const uint64_t before = counts_.tagged;
-    base::Record out = MakeRetagRecord(record, origin, options_, classify_, scratch_, clock_.NowMs(), &counts_);
+    made.push_back(MakeRetagRecord(record, origin, options_, classify_, scratch_, clock_.NowMs(), &counts_));
     if (counts_.tagged > before) last_of_others_ = std::chrono::steady_clock::now();
     // All of a tagged partition in one partition, so that the store reads them in this order.
-    out.partition = where.partition % options_.partitions;
-    const base::Status sent = Send(std::move(out), stop);
-    if (sent.code() == base::Code::kCancelled) return sent;
-    if (!sent.ok()) return base::Unavailable("retag: not sent: " + sent.message());
+    made.back().partition = where.partition % options_.partitions;
     next = record.offset + 1;
   }
+  for (base::Record& record : made) {
+    const base::Status sent = Send(std::move(record), stop);
+    if (sent.code() == base::Code::kCancelled) return sent;
+    if (!sent.ok()) return base::Unavailable("retag: not sent: " + sent.message());
+  }
+  next_ = std::move(upto);
   return records->size();
 }
 

@@ -140,6 +140,21 @@ TEST_F(RetagLoopTest, HandsOnEachPartitionInOrderWithoutAGapAndFollowsItsEnd) {
   EXPECT_EQ(Sent(), (std::vector<RetagOrigin>{{1, other, 0, 1}, {1, kWhere, 0, 1}, {1, kWhere, 1, 2}, {1, kWhere, 2, 3}, {1, kWhere, 3, 4}}));
 }
 
+TEST_F(RetagLoopTest, SendsWhatItReadTogetherOnceAllOfItIsTagged) {
+  for (const char digit : {'1', '2', '3'}) Publish(digit, 1);
+  std::vector<size_t> queued;
+  RetagLoop loop({1, "new", 2}, [&](const DocumentView& document, Scratch& scratch, v1::Tags* tags) {
+    queued.push_back(sink_.queued_bytes());
+    Tag(document, scratch, tags);
+  }, sink_, clock_, {});
+  fakes::FakeSource source(bus_, {RetagLoop::Topics(), "", &loop});
+  loop.SetSource(source);
+  sink_.Cork();
+  EXPECT_EQ(*loop.Step(milliseconds(0)), 3u);
+  EXPECT_EQ(queued, (std::vector<size_t>{0, 0, 0})) << "a bus that writes at once would write each by itself";
+  EXPECT_GT(sink_.queued_bytes(), 0u);
+}
+
 TEST_F(RetagLoopTest, BeginsWhereTheStoreIs) {
   for (const char digit : {'1', '2', '3'}) Publish(digit, 1);
   Life life(*this, {{kWhere, 2}});
