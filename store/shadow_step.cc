@@ -17,6 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr size_t kPieceRecords = 500;
+constexpr int64_t kPieceWaitMs = 100;
 constexpr size_t kHeldMax = 10'000;  // about 1 KB each; more are left in the topic
 
 }  // namespace
@@ -33,10 +34,12 @@ struct ShadowStep::Piece {
 
 ShadowStep::ShadowStep(GenerationEngine& engine, RetagSource make_source, uint32_t late_days_max, base::Clock& clock,
                        base::StageMetrics& metrics, base::Log& log)
-    : engine_(engine), make_source_(std::move(make_source)), late_days_max_(late_days_max), clock_(clock), metrics_(metrics), log_(log) {}
+    : engine_(engine), make_source_(std::move(make_source)), late_days_max_(late_days_max), clock_(clock), metrics_(metrics), log_(log),
+      syncing_(engine.whole()) {}
 ShadowStep::~ShadowStep() { Close(); }
 
 void ShadowStep::Close() {
+  (void)syncing_.Wait();
   if (source_) (void)source_->Close();
   source_.reset();
   opened_for_ = 0;
@@ -85,11 +88,18 @@ base::Status ShadowStep::Poll(const Generation& generation, milliseconds wait) {
       continue;
     }
     waiting_[where].insert(record.offset);
-    ++held_count_;
+    if (held_count_++ == 0) held_since_ = steady_clock::now();
     auto& queue = held_[origin->where];
     queue.push_back({std::move(record), std::move(*origin)});
   }
   return {};
+}
+
+// A transaction costs much by itself, above all the rows of counts, which it writes whole: it waits for a full piece, but
+// not for long.
+bool ShadowStep::Due(const Generation& generation) const {
+  return held_count_ >= kPieceRecords || generation.state == Generation::State::kSwitching ||
+         steady_clock::now() - held_since_ >= clock_.RealDuration(kPieceWaitMs);
 }
 
 base::Result<ShadowStep::Piece> ShadowStep::Choose(const Generation& generation) const {
@@ -147,8 +157,12 @@ base::Status ShadowStep::Apply(const Generation& generation, const Piece& piece,
     if (claim != claims_.end()) batch.Advance(claim->second, left.empty() ? next : *left.begin());
   }
   batch.Require(leader);
-  RW_RETURN_IF_ERROR(engine_.mutable_whole().Commit(batch));
+  // The positions go with it: what a power cut takes of it is read and applied again.
+  RW_RETURN_IF_ERROR(syncing_.Wait());
+  RW_RETURN_IF_ERROR(engine_.mutable_whole().CommitUnsynced(batch));
+  syncing_.Start();
   waiting_ = std::move(waiting);
+  held_since_ = steady_clock::now();
   for (const auto& [origin, taken] : piece.taken) {
     auto& queue = held_.at(origin);
     queue.erase(queue.begin(), queue.begin() + static_cast<long>(taken));
@@ -226,7 +240,9 @@ base::Result<ShadowStep::Done> ShadowStep::Run(const std::string& cluster_id, co
     opened_for_ = generation.number;
   }
   RW_RETURN_IF_ERROR(Poll(generation, wait));
-  if (held_count_ > 0) {
+  if (held_count_ > 0 && !Due(generation)) {
+    done.worked = true;  // it goes on in a moment
+  } else if (held_count_ > 0) {
     RW_ASSIGN_OR_RETURN(queries_, ReadQueries(engine_.whole(), generation.number));
     RW_ASSIGN_OR_RETURN(const Piece piece, Choose(generation));
     done.worked = std::any_of(piece.taken.begin(), piece.taken.end(), [](const auto& entry) { return entry.second > 0; });

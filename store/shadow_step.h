@@ -29,6 +29,7 @@
 #include "base/status.h"
 #include "store/generation_engine.h"
 #include "store/saved_query/saved_queries.h"
+#include "store/sync_ahead.h"
 
 namespace racewatch::store {
 
@@ -59,6 +60,7 @@ class ShadowStep final : public base::AssignmentListener {
  private:
   struct Piece;
   base::Status Poll(const Generation& generation, std::chrono::milliseconds wait);
+  bool Due(const Generation& generation) const;
   base::Result<Piece> Choose(const Generation& generation) const;
   base::Status Apply(const Generation& generation, const Piece& piece, const Claim& leader);
   base::Status Switch(const Generation& generation, const Claim& leader, Done* done);
@@ -84,7 +86,9 @@ class ShadowStep final : public base::AssignmentListener {
   std::map<base::TopicPartition, std::set<int64_t>> waiting_;          // their offsets, by partition of the topic
   std::map<base::TopicPartition, int64_t> read_to_;                    // of the topic
   size_t held_count_ = 0;
+  std::chrono::steady_clock::time_point held_since_;  // since when they wait for a piece to become full
   std::chrono::steady_clock::time_point switch_until_;
+  SyncAhead syncing_;
 };
 
 }  // namespace racewatch::store

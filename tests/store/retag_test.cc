@@ -609,6 +609,30 @@ TEST_P(RetagTest, WhatIsMissingIsNoticedAndHandedOnAgain) {
   EXPECT_EQ(StateDigest(*Active()).value(), StateDigest(*Reference(AsNew(OldStream(9)))).value());
 }
 
+// Real time that never passes.
+class PatientClock final : public base::Clock {
+ public:
+  base::UnixMs NowMs() const override { return kTestNow; }
+  std::chrono::milliseconds RealDuration(int64_t) const override { return std::chrono::hours(1); }
+};
+
+TEST_P(RetagTest, FewRecordsWaitForOthersToShareTheirTransaction) {
+  PatientClock patient;
+  Publish(OldStream(6, {.ids = 400, .records = 400}));
+  RetagStore store(*engine_, bus_, patient);
+  ASSERT_TRUE(SettleStore(store));
+  const uint32_t generation = BeginRetag(*engine_, kNewModel, kTestNow).value();
+  auto retagger = MakeRetagger(generation);
+  EXPECT_EQ(retagger->Step(), 400u);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(store.Step()) << store.status.ToString();
+  EXPECT_EQ(Sum(Status().covered), 0u);
+  Publish(OldStream(7, {.ids = 200, .records = 200}));
+  ASSERT_TRUE(SettleStore(store));
+  EXPECT_EQ(retagger->Step(), 200u);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(store.Step()) << store.status.ToString();
+  EXPECT_EQ(Sum(Status().covered), 500u) << "a full piece goes, the rest waits";
+}
+
 TEST_P(RetagTest, ASwitchWaitsForWhatWasCountedMeanwhileAndGivesUpWithoutIt) {
   const auto [store, retagger, generation] = Build(OldStream(10));
   const Stream late = OldStream(11, {.ids = 200, .records = 30});
