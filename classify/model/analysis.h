@@ -26,8 +26,7 @@ class Analysis {
   // Lexicon hits and concept features of the document whose tokens were read last.
   void ReadConcepts(std::string_view title, std::string_view text, const Lexicon& lexicon, const ConceptRules& rules) {
     stems_.resize(tokens.size());
-    for (size_t i = 0; i < tokens.size(); ++i)
-      stems_[i] = StemHash(tokens[i], Bytes(title, text, tokens[i].start, tokens[i].length));
+    for (size_t i = 0; i < tokens.size(); ++i) stems_[i] = Stem(tokens[i], title, text);
     lexicon.Match(tokens, stems_, &hits);
     stream_.Extract(tokens, hits, rules, &concepts);
   }
@@ -38,6 +37,24 @@ class Analysis {
   std::vector<ConceptFeature> concepts;
 
  private:
+  // Words come again and again, and equal ones have equal stems.
+  uint64_t Stem(const Token& token, std::string_view title, std::string_view text) {
+    if (!CanBeStemmed(token)) return token.hash;
+    Known& known = known_[token.hash % kKnown];
+    if (known.word != token.hash) known = {token.hash, StemHash(token, Bytes(title, text, token.start, token.length))};
+    return known.stem;
+  }
+
+  static constexpr size_t kKnown = 2048;
+  struct Known {
+    uint64_t word, stem;
+  };
+  static std::vector<Known> NoneKnown() {
+    std::vector<Known> none(kKnown, Known{0, 0});
+    none[0].word = 1;  // which lies elsewhere
+    return none;
+  }
+  std::vector<Known> known_ = NoneKnown();
   std::vector<uint64_t> stems_;
   ConceptStream stream_;
 };

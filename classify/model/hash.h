@@ -29,6 +29,17 @@ class TokenHasher {
     ++length_;
     if (++fill_ == 8) Flush();
   }
+  // The same for eight bytes, the first in the lowest bits, behind a multiple of eight; and for the last ones, fewer than eight.
+  void AddEight(uint64_t bytes) {
+    word_ = bytes;
+    length_ += 8;
+    Flush();
+  }
+  void AddLast(uint64_t bytes, unsigned count) {
+    word_ = bytes;
+    length_ += count;
+    fill_ = count;
+  }
   uint64_t Finish() const { return Mix((state_ ^ word_) + length_ * 0x9e3779b97f4a7c15ULL); }
 
  private:

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 
 #include "classify/model/hash.h"
 
@@ -96,6 +98,25 @@ void AddCodePoint(TokenHasher& hasher, uint32_t c) {
 
 constexpr uint8_t Lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? static_cast<uint8_t>(c + 32) : c; }
 
+// The bytes of `eight` that begin a word, ASCII letters and digits, in lower case; the others are zero.
+struct WordBytes {
+  uint64_t lower;
+  unsigned count;
+};
+WordBytes LeadingWordBytes(uint64_t eight) {
+  constexpr uint64_t kOnes = 0x0101010101010101, kHigh = 0x80 * kOnes;
+  // The high bit of each byte of `seven` (below 0x80) that lies between the two.
+  const auto between = [](uint64_t seven, uint64_t low, uint64_t high) {
+    return (seven + (0x80 - low) * kOnes) & ~(seven + (0x7f - high) * kOnes) & kHigh;
+  };
+  const uint64_t seven = eight & ~kHigh;
+  const uint64_t letters = between(seven | 0x20 * kOnes, 'a', 'z') & ~eight;
+  const uint64_t others = kHigh & ~(letters | (between(seven, '0', '9') & ~eight));
+  const unsigned count = others == 0 ? 8 : static_cast<unsigned>(std::countr_zero(others)) / 8;
+  const uint64_t kept = count == 8 ? ~uint64_t{0} : (uint64_t{1} << 8 * count) - 1;
+  return {(eight | letters >> 2) & kept, count};
+}
+
 uint64_t HashOf(std::string_view word) {
   TokenHasher hasher;
   for (char c : word) hasher.Add(static_cast<uint8_t>(c));
@@ -166,7 +187,30 @@ class Walker {
     return digits || initial;
   }
 
+  // Most words: ASCII letters and digits up to something that belongs to no word. False: it is to be read byte by byte.
+  bool PlainWord() {
+    if (std::endian::native != std::endian::little) return false;
+    TokenHasher hasher;
+    for (const uint8_t* p = p_; end_ - p >= 8 && p - p_ < 64; p += 8) {
+      uint64_t eight;
+      std::memcpy(&eight, p, sizeof eight);
+      const auto [lower, count] = LeadingWordBytes(eight);
+      if (count == 8) {
+        hasher.AddEight(lower);
+        continue;
+      }
+      const uint8_t next = p[count];
+      const bool ends = next == '.' && count < 7 && p[count + 1] < 0x80 && kAscii[p[count + 1]] != Kind::kWord;
+      if (next >= 0x80 || next == '\'' || (next == '.' && !ends)) return false;
+      hasher.AddLast(lower, count);
+      Finish(p_, p + count, hasher, true);
+      return true;
+    }
+    return false;
+  }
+
   void Word() {
+    if (PlainWord()) return;
     const uint8_t* start = p_;
     const uint8_t* last = p_;  // end of the last byte that belongs to the word
     TokenHasher hasher;
@@ -263,9 +307,9 @@ void Tokenise(std::string_view title, std::string_view text, const FoldTable& fo
 }
 
 uint64_t StemHash(const Token& token, std::string_view bytes) {
-  if (!(token.flags & Token::kPlain) || bytes.size() > 24) return token.hash;
+  if (!(token.flags & Token::kPlain) || bytes.size() > kStemBytesMax) return token.hash;
   size_t n = bytes.size();
-  char word[24];
+  char word[kStemBytesMax];
   for (size_t i = 0; i < n; ++i) word[i] = static_cast<char>(Lower(static_cast<uint8_t>(bytes[i])));
   if (n > 2 && word[n - 1] == 's' && word[n - 2] == '\'') n -= 2;
   if (n > 4 && word[n - 1] == 's' && bytes.substr(n - 4, 3) == "\u2019") n -= 4;

@@ -16,6 +16,9 @@ namespace racewatch::classify {
 // Bytes of a document that are read; what follows is ignored. Longer texts are dumps, not articles.
 inline constexpr size_t kReadBytesMax = 256 * 1024;
 
+// Longer words have no stem but themselves.
+inline constexpr size_t kStemBytesMax = 24;
+
 struct Token {
   enum Flag : uint16_t {
     kSentenceStart = 1,  // first token of a sentence
@@ -44,6 +47,9 @@ void Tokenise(std::string_view title, std::string_view text, const FoldTable& fo
 // Hash of a word's stem: plural, -ed, -ing, possessive and doubled consonants gone, as the lexicon matches
 // it. `bytes` is the token as it stands in the text; words that are not plain ASCII keep their own hash.
 uint64_t StemHash(const Token& token, std::string_view bytes);
+
+// False: its stem is the word itself, whatever its bytes. Of others, tokens of one hash have one stem.
+inline bool CanBeStemmed(const Token& token) { return (token.flags & Token::kPlain) && token.length <= kStemBytesMax; }
 
 // The bytes of `length` tokens from `first`, as they stand in the document.
 std::string_view Bytes(std::string_view title, std::string_view text, uint32_t start, uint32_t length);

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <map>
+#include <random>
 #include <string>
 
 #include "classify/model/fold.h"
+#include "classify/model/hash.h"
 #include "classify/model/language.h"
 
 namespace racewatch::classify {
@@ -32,6 +36,59 @@ std::vector<std::string> Words(std::string_view title, std::string_view text) {
   const std::string document = std::string(title) + "\n" + std::string(text);
   for (const Token& token : Tokens(title, text).tokens) words.push_back(document.substr(token.start, token.length));
   return words;
+}
+
+// A byte-order mark vanishes and makes the tokeniser read the word that it stands in byte by byte.
+TEST(Tokenise, WordsReadEightBytesAtATimeAreThoseReadByteByByte) {
+  std::mt19937 dice(4);
+  constexpr std::string_view kBytes = "abkzABKZ0189.'@[`{/:- ,\n\xc3\xa9";
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    for (auto left = dice() % 40; left > 0; --left) text.push_back(dice() % 3 ? "etaOIN"[dice() % 6] : kBytes[dice() % kBytes.size()]);
+    const Read all = Tokens("", text);
+    for (const Token& token : all.tokens) {
+      const std::string word = text.substr(token.start - 1, token.length);
+      const Read alone = Tokens("", word + "\xef\xbb\xbf");
+      ASSERT_EQ(alone.tokens.size(), 1u) << word;
+      ASSERT_EQ(alone.tokens[0].hash, token.hash) << word << " in " << text;
+    }
+  }
+}
+
+TEST(StemHash, TokensOfOneHashHaveOneStem) {
+  std::mt19937 dice(5);
+  std::map<uint64_t, uint64_t> stems;
+  size_t again = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string text;
+    for (int word = 0; word < 40; ++word) {
+      for (auto left = 1 + dice() % (dice() % 8 == 0 ? 26 : 3); left > 0; --left) text.push_back("aeIsSdgn1"[dice() % 9]);
+      const std::string_view ends[] = {" ", "'s ", "'S, ", "\xe2\x80\x99s ", ".", "'t ", "-", "s' "};
+      text += ends[dice() % std::size(ends)];
+    }
+    for (const Token& token : Tokens("", text).tokens) {
+      if (!CanBeStemmed(token)) continue;
+      const auto [at, is_new] = stems.emplace(token.hash, StemHash(token, Bytes("", text, token.start, token.length)));
+      again += !is_new;
+      ASSERT_EQ(at->second, StemHash(token, Bytes("", text, token.start, token.length))) << Bytes("", text, token.start, token.length);
+    }
+  }
+  EXPECT_GT(again, 1000u);
+}
+
+TEST(Tokenise, LongWordsHashLikeTheirBytes) {
+  for (size_t n = 1; n < 100; ++n) {
+    TokenHasher hasher;
+    for (size_t i = 0; i < n; ++i) hasher.Add(static_cast<uint8_t>('a' + i % 26));
+    std::string word;
+    for (size_t i = 0; i < n; ++i) word.push_back(static_cast<char>((i % 2 ? 'a' : 'A') + i % 26));
+    for (const char* end : {"", " and then some more words", ". And", ", and so on", "'", "\xe2\x80\x94 or so"}) {
+      const Read read = Tokens("", word + end);
+      ASSERT_FALSE(read.tokens.empty());
+      EXPECT_EQ(read.tokens[0].hash, hasher.Finish()) << word << end;
+      EXPECT_EQ(read.tokens[0].length, n);
+    }
+  }
 }
 
 TEST(Tokenise, OffsetsPointAtTheWordsOfTitleNewlineText) {
