@@ -8,8 +8,10 @@ namespace racewatch::classify {
 
 Scope ScopeOf(std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return kTitleScope;
-  return text.size() < kSummaryBytes ? kSummaryScope : kFullScope;
+  return ScopeOfBytes(text.size());
 }
+
+Scope ScopeOfBytes(size_t bytes) { return bytes == 0 ? kTitleScope : bytes < kSummaryBytes ? kSummaryScope : kFullScope; }
 
 double Sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 

@@ -36,6 +36,7 @@ enum Scope : size_t { kTitleScope, kSummaryScope, kFullScope, kScopes };
 inline constexpr size_t kSummaryBytes = 600;  // a text shorter than this is a summary
 
 Scope ScopeOf(std::string_view text);
+Scope ScopeOfBytes(size_t bytes);  // of a text with something in it, unless 0
 
 struct ScopeSettings {
   Calibration calibration{};

@@ -270,7 +270,7 @@ std::vector<Judged> Trainer::Judge(const TrainedModel& model, std::span<const ui
   std::vector<Judged> judged;
   for (size_t i = 0; i < documents.size(); ++i) {
     const LabelledDocument& d = documents_[documents[i]];
-    const ScopeSettings& settings = model.scopes[ScopeOf(d.text)];
+    const ScopeSettings& settings = model.scopes[ScopeOfBytes(TextBytes(d))];
     const double p = Sigmoid(double{settings.gate_platt[0]} * held.gate[i] + settings.gate_platt[1]);
     Judged one{&d, {}, {}};
     if (p < kGateThreshold) one.scores.relevance = p, one.decision.stance.fill(kAbsent);
