@@ -49,7 +49,7 @@ struct TrainedModel {
 
 // What a text that is nearly relevant counts when the threshold of relevance is set: the corpus is far richer
 // in them than a news stream.
-inline constexpr double kNearMissWeight = 0.2;
+inline constexpr double kNearMissWeight = 1.0 / 3;
 
 // Below this probability of the gate a document is not looked at further.
 inline constexpr double kGateThreshold = 0.05;
