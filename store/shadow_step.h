@@ -46,7 +46,7 @@ class ShadowStep final : public base::AssignmentListener {
   ~ShadowStep() override;
 
   struct Done {
-    bool worked = false;    // something was applied or changed
+    bool worked = false;    // something was applied or changed, or waits a moment for others to go with
     bool switched = false;  // another generation is active: what was kept of the former is void
   };
   // Does the next piece, for the list of generations as the engine has bound it; waits up to `wait` for records.
