@@ -102,6 +102,7 @@ struct StoreLoop::Impl {
   ShadowStep shadow;
   const milliseconds lease;
 
+  mutable std::mutex keeper_mutex;  // `keeper` itself, which this thread alone changes
   std::unique_ptr<LeaderKeeper> keeper;  // with a shared engine
   std::optional<Claim> leader;           // while this process leads; always, alone
   int64_t fenced_epoch = -1;             // a lead that was taken from us, whatever the keeper still thinks
@@ -595,6 +596,7 @@ base::Status StoreLoop::Restore() {
   RW_RETURN_IF_ERROR(impl.TakeQueries(impl.at_start));
   RW_RETURN_IF_ERROR(impl.applier.Reload());
   if (impl.engine.shared()) {
+    const std::scoped_lock lock(impl.keeper_mutex);
     impl.keeper = std::make_unique<LeaderKeeper>(impl.engine, UniqueName(), impl.lease, impl.log);
     return {};
   }
@@ -652,7 +654,7 @@ base::Result<StoreLoop::Progress> StoreLoop::Round(milliseconds wait, const std:
   RW_RETURN_IF_ERROR(impl.Settle(before, lead));
   if (impl.engine.shared()) impl.changes.Notify();  // others may have committed what our watches wait for
   progress.worked = !records->empty() || lead.any();
-  impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes(), impl.leading);
+  impl.metrics.Beat(impl.source.gaps(), impl.stories.index_articles(), impl.stories.index_bytes());
   const base::UnixMs now = impl.clock.NowMs();
   const bool held = !impl.kept.empty() || impl.engine.generations().switching();
   progress.idle = !progress.worked && !held && impl.outbox.empty() && (!impl.leading || impl.watermark.settled() >= now);
@@ -692,12 +694,19 @@ void StoreLoop::OnRevoked(const std::vector<base::TopicPartition>& partitions) {
 void StoreLoop::Resign() {
   if (!impl_->keeper) return;
   impl_->DropLead();
-  impl_->keeper.reset();
+  std::unique_ptr<LeaderKeeper> keeper;  // ends last: it asks the database
+  {
+    const std::scoped_lock lock(impl_->keeper_mutex);
+    keeper.swap(impl_->keeper);
+  }
 }
 
 const Engine& StoreLoop::active() const { return impl_->engine; }
 
-bool StoreLoop::leading() const { return impl_->leading; }
+bool StoreLoop::leading() const {
+  const std::scoped_lock lock(impl_->keeper_mutex);
+  return impl_->leading && (!impl_->keeper || impl_->keeper->claim());
+}
 
 LoopCounts StoreLoop::counts() const {
   const std::scoped_lock lock(impl_->mutex);

@@ -72,7 +72,7 @@ class StoreLoop {
 
   LoopCounts counts() const;     // any thread
   std::string NotReady() const;  // any thread
-  bool leading() const;          // any thread
+  bool leading() const;          // any thread; false from the moment the lease has run out
 
  private:
   struct Impl;

@@ -27,8 +27,7 @@ struct StoreMetrics::Impl {
         bytes(base::MakeGauge(r, "racewatch_store_story_window_bytes", "Memory of the story index.")),
         watermark(base::MakeGauge(r, "racewatch_alert_watermark_timestamp_seconds", "Event time up to which alert steps are decided.")),
         retag_generation(base::MakeGauge(r, "racewatch_retag_generation", "Number of the generation that is being built; 0: none.")),
-        retag_lag(base::MakeGauge(r, "racewatch_retag_lag_messages", "Records counted that the generation being built lacks.")),
-        leader(base::MakeGauge(r, "racewatch_store_leader", "1 in the process that runs stories, alerts and trends.")) {}
+        retag_lag(base::MakeGauge(r, "racewatch_retag_lag_messages", "Records counted that the generation being built lacks.")) {}
 
   prometheus::Registry& registry;
   prometheus::Family<prometheus::Gauge>& lag;
@@ -40,7 +39,6 @@ struct StoreMetrics::Impl {
   prometheus::Gauge& watermark;
   prometheus::Gauge& retag_generation;
   prometheus::Gauge& retag_lag;
-  prometheus::Gauge& leader;
   std::map<base::TopicPartition, prometheus::Gauge*> lags;
   std::map<std::string, std::map<int32_t, double>> seconds;  // topic → partition
   std::map<std::string, prometheus::Counter*, std::less<>> dead;
@@ -85,12 +83,11 @@ void StoreMetrics::Retag(uint32_t generation, uint64_t lag) {
 
 void StoreMetrics::LogReplaced() { impl_->replaced.Increment(); }
 
-void StoreMetrics::Beat(int64_t gaps, size_t index_articles, size_t index_bytes, bool leading) {
+void StoreMetrics::Beat(int64_t gaps, size_t index_articles, size_t index_bytes) {
   store.Heartbeat();
   impl_->gaps.Set(static_cast<double>(gaps));
   impl_->articles.Set(static_cast<double>(index_articles));
   impl_->bytes.Set(static_cast<double>(index_bytes));
-  impl_->leader.Set(leading ? 1 : 0);
 }
 
 }  // namespace racewatch::store

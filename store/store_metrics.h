@@ -30,7 +30,7 @@ class StoreMetrics {
   void Watermark(int64_t unix_ms);
   // The generation being built and how many records it lacks; 0: none is built.
   void Retag(uint32_t generation, uint64_t lag);
-  void Beat(int64_t gaps, size_t index_articles, size_t index_bytes, bool leading);
+  void Beat(int64_t gaps, size_t index_articles, size_t index_bytes);
 
  private:
   struct Impl;

@@ -83,8 +83,6 @@ struct StoreRole::Impl {
 
   base::Result<std::string> RemoveText(const std::string& article) const;
   base::HttpResponse TakeDown(const base::HttpRequest& request) const;
-  // Sums over several processes would count everything as often as there are processes: the leader alone exports.
-  void ServeTrends() { trends->Serve(loop->leading() ? &loop->active() : nullptr); }
   void Run(const std::stop_token& stop);
   void Answer(uint64_t asked, bool is_idle) {
     const std::scoped_lock lock(idle_mutex);
@@ -133,7 +131,6 @@ void StoreRole::Impl::Run(const std::stop_token& stop) {
       return;
     }
     worked = round->worked;
-    ServeTrends();
     Answer(asked, round->idle);
   }
 }
@@ -149,7 +146,7 @@ StoreRole::~StoreRole() {
   impl_->api.Serve(nullptr, nullptr);
   impl_->correction_api.Serve(nullptr);
   impl_->server.Serve(nullptr, nullptr);
-  impl_->trends->Serve(nullptr);
+  impl_->trends->Serve(nullptr, nullptr);
   impl_->retag.Serve(nullptr);
   impl_->served = nullptr;
 }
@@ -187,7 +184,7 @@ base::Status StoreRole::Start() {
   impl.corrections = std::make_unique<Corrections>(*impl.engine, impl.clock);
   impl.correction_api.Serve(impl.corrections.get());
   impl.server.Serve(impl.query.get(), impl.corrections.get());
-  impl.ServeTrends();
+  impl.trends->Serve(&active, [loop = impl.loop.get()] { return loop->leading(); });
   impl.retag.Serve(impl.engine.get());
   impl.served = &active;
   impl.running = true;

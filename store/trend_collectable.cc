@@ -184,13 +184,8 @@ base::Status AddCoverage(const View& view, base::UnixMs now, Families* families)
   return {};
 }
 
-}  // namespace
-
-std::vector<MetricFamily> TrendCollectable::Collect() const {
-  const Engine* engine = engine_;
-  if (engine == nullptr) return {};
-  const auto view = engine->Snapshot();
-  const base::UnixMs now = clock_.NowMs();
+std::vector<MetricFamily> CollectTrends(const Engine& engine, base::UnixMs now) {
+  const auto view = engine.Snapshot();
   Families families;
   Families::Put(&families.Add("racewatch_clock_timestamp_seconds", "The store's clock, which may be a simulated one.", MetricType::Gauge), {},
                 static_cast<double>(now) / 1000);
@@ -205,6 +200,27 @@ std::vector<MetricFamily> TrendCollectable::Collect() const {
   if (status.ok()) status = AddBurstScores(*view, now, &families);
   if (status.ok()) status = AddCoverage(*view, now, &families);
   return status.ok() ? families.Take() : std::vector<MetricFamily>();
+}
+
+}  // namespace
+
+void TrendCollectable::Serve(const Engine* engine, std::function<bool()> leads) {
+  const std::scoped_lock lock(mutex_);
+  engine_ = engine;
+  leads_ = std::move(leads);
+}
+
+std::vector<MetricFamily> TrendCollectable::Collect() const {
+  const std::scoped_lock lock(mutex_);
+  if (engine_ == nullptr) return {};
+  const bool leads = leads_();
+  Families lead;
+  Families::Put(&lead.Add("racewatch_store_leader", "1 in the process that runs stories, alerts and trends.", MetricType::Gauge), {}, leads ? 1 : 0);
+  std::vector<MetricFamily> out = lead.Take();
+  if (!leads) return out;
+  std::vector<MetricFamily> trends = CollectTrends(*engine_, clock_.NowMs());
+  std::move(trends.begin(), trends.end(), std::back_inserter(out));
+  return out;
 }
 
 }  // namespace racewatch::store

@@ -2,6 +2,7 @@
 // processes share. Runs the same conformance suite as the real ones, so it cannot drift. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,6 +33,8 @@ class FakeEngine final : public Engine {
     const std::scoped_lock lock(mutex_);
     leases_.ExpireAll();
   }
+  // Every question for a lease fails from now on.
+  void CutLeases() { leases_cut_ = true; }
   void SetShared(bool shared) { shared_ = shared; }
   bool shared() const override { return shared_; }
 
@@ -67,6 +70,7 @@ class FakeEngine final : public Engine {
 
   base::Result<std::optional<Claim>> TakeLease(const std::string& name, const std::string& holder,
                                                std::chrono::milliseconds time) override {
+    if (leases_cut_) return base::Unavailable("the database is away");
     const std::scoped_lock lock(mutex_);
     return leases_.Take(name, holder, time, [this](const base::TopicPartition& where) { return TakeClaim("", where); });
   }
@@ -177,6 +181,7 @@ class FakeEngine final : public Engine {
   mutable int syncs_to_fail_ = 0;
   mutable bool unsynced_ = false;
   bool shared_ = false;
+  std::atomic<bool> leases_cut_ = false;
 };
 
 }  // namespace racewatch::store

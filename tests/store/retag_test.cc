@@ -349,7 +349,7 @@ TEST_P(RetagTest, StoriesOfDaysThatAnOlderBuildFrozeAreAbsentAndNotZero) {
     }
     EXPECT_EQ(known, 2);
     TrendCollectable metrics(clock_);
-    metrics.Serve(&store->loop.active());
+    metrics.Serve(&store->loop.active(), [] { return true; });
     for (const auto& family : metrics.Collect()) {
       if (family.name != "racewatch_theme_stories") continue;
       EXPECT_EQ(family.metric.empty(), switched);

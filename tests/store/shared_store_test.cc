@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
+#include <chrono>
 #include <future>
 #include <latch>
 #include <thread>
@@ -116,13 +117,24 @@ TEST_F(SharedStoreTest, ALeaderWhoseLeaseWasTakenStopsLeadingAndGoesOnCounting) 
   for (int i = 0; i < 100'000'000 && !first.loop.leading(); ++i) first.Step();
   ASSERT_TRUE(first.loop.leading());
   engine_.ExpireLeases();
-  Instance second(engine_, bus_, clock_, 1000);
+  Instance second(engine_, bus_, clock_, 60'000);
   for (int i = 0; i < 100'000'000 && !second.loop.leading(); ++i) second.Step();
   ASSERT_TRUE(second.loop.leading());
   ASSERT_TRUE(first.loop.leading()) << "it does not know yet";
   Publish(RandomStream(6, {.ids = 80, .records = 120}));
   Settle({&first, &second});
   EXPECT_FALSE(first.loop.leading());
+}
+
+// As one that was stopped and wakes up: its metrics are read before it takes another step.
+TEST_F(SharedStoreTest, ALeaderWhoseLeaseHasRunOutSaysSoWithoutAStep) {
+  Instance store(engine_, bus_, clock_, 5000);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!store.loop.leading() && std::chrono::steady_clock::now() < deadline) store.Step();
+  ASSERT_TRUE(store.loop.leading());
+  engine_.CutLeases();
+  while (store.loop.leading() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(milliseconds(20));
+  EXPECT_FALSE(store.loop.leading());
 }
 
 // One store alone, over an engine whose commits become durable later.
