@@ -1,6 +1,6 @@
 // From a 32-bit key to the entries that carry it: an open-addressing multimap of four bytes a cell. A cell
 // holds slot, feature number and, in the bits that the slot leaves, a piece of the key; the key itself is read back from
-// the entry (KeyOf), so it costs nothing here. Kept in parts by key, each of which grows by an eighth, so that growing
+// the entry (KeyOf), so it costs nothing here. Kept in parts by key, each of which grows by an eighth once it is large, so that growing
 // needs room for one part twice and not for all; erasing shifts back, so there are no tombstones. One thread.
 #pragma once
 
