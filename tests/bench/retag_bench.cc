@@ -16,7 +16,6 @@
 #include "cli/retag_worker.h"
 #include "racewatch/v1/tagged_article.pb.h"
 #include "store/retag_status.h"
-#include "tests/bench/labelled_articles.h"
 #include "tests/bench/live_roles.h"
 
 namespace racewatch {
@@ -24,27 +23,15 @@ namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
 
+constexpr size_t kArticleBytes = 6000;
 constexpr size_t kHistory = 30'000;
 constexpr size_t kLiveMin = 2500;  // so that the 99th percentile means something
 
-// Two real texts of equal relevance in one: there are fewer of them than articles, and copies would be one story.
-void SetText(const bench::LabelledArticles& texts, size_t number, v1::Article* article) {
-  const size_t turn = number / bench::kArticles;
-  const bench::LabelledArticle& first = texts.list[number % bench::kArticles];
-  const bench::LabelledArticle& second = texts.list[(number + 10 * (7 * turn + 1)) % bench::kArticles];
-  const auto half = [](const std::string& text) { return classify::CutAtCharacter(text, bench::kArticleBytes / 2); };
-  article->set_title(first.title);
-  article->set_text(std::string(half(first.text)).append("\n\n").append(half(second.text)));
-}
-
 // The archive as a former model left it, counted.
 base::Status Fill(bench::LiveRoles& roles, bench::ArticleMaker& maker) {
-  const bench::LabelledArticles texts = bench::MakeLabelledArticles(1);
-  if (texts.list.empty()) return base::NotFound("neither the labelled corpus nor gold passages");
   for (size_t i = 0; i < kHistory; ++i) {
     v1::TaggedArticle tagged;
     *tagged.mutable_article() = maker.Next(roles.clock.NowMs());
-    SetText(texts, i, tagged.mutable_article());
     tagged.mutable_tags()->set_model_version("former");
     tagged.mutable_tags()->mutable_relevance()->set_label(i % 10 == 0);
     base::Record record;
@@ -89,7 +76,7 @@ base::Status WaitUntilCovered(const store::StoreRole& role, const store::Offsets
 }
 
 void BM_RetagBesideLive(benchmark::State& state) {
-  auto maker = bench::ArticleMaker::Make(1);
+  auto maker = bench::ArticleMaker::Make(1, kArticleBytes);
   bench::LiveRoles roles;
   base::Status status = roles.Start();
   if (status.ok()) status = maker.ok() ? Fill(roles, *maker) : maker.status();
