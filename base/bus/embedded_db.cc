@@ -25,6 +25,9 @@ namespace racewatch::base {
 namespace {
 
 constexpr size_t kPartitionPrefixBytes = 8;  // topic id and partition
+constexpr uint64_t kBlobBytesMin = 1024;     // smaller values stay beside their keys
+constexpr double kOldestBlobs = 0.1;         // of the blob files; only these are ever written anew
+constexpr double kGarbageMax = 0.4;
 
 rocksdb::CompressionType Supported(rocksdb::CompressionType wanted) {
   const auto supported = rocksdb::GetSupportedCompressions();
@@ -84,6 +87,25 @@ rocksdb::ColumnFamilyOptions RecordOptions(size_t memtable_bytes,
   return options;
 }
 
+// What expires soon is written once, into blob files: compaction moves keys only. The oldest records go first, so the oldest
+// files are soon empty, or nearly, and what is left of them is written anew.
+rocksdb::ColumnFamilyOptions ExpiringOptions(size_t memtable_bytes,
+                                             const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options = FamilyOptions(memtable_bytes / 2, cache);
+  options.sst_partitioner_factory =
+      rocksdb::NewSstPartitionerFixedPrefixFactory(kPartitionPrefixBytes);
+  options.max_bytes_for_level_base = 8u << 20;
+  options.max_bytes_for_level_multiplier = 1000;
+  options.enable_blob_files = true;
+  options.min_blob_size = kBlobBytesMin;
+  options.blob_file_size = 64u << 20;
+  options.blob_compression_type = Supported(rocksdb::kLZ4Compression);
+  options.enable_blob_garbage_collection = true;
+  options.blob_garbage_collection_age_cutoff = kOldestBlobs;
+  options.blob_garbage_collection_force_threshold = kGarbageMax;
+  return options;
+}
+
 // A folder with data but without its entry file would look new to RocksDB, and be overwritten.
 Status CheckNotHalfGone(const std::string& dir) {
   std::error_code error;
@@ -91,7 +113,7 @@ Status CheckNotHalfGone(const std::string& dir) {
   for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
     const auto extension = entry.path().extension();
     if (entry.path().filename() == "CURRENT") return Status::Ok();
-    has_data = has_data || extension == ".sst" || extension == ".log";
+    has_data = has_data || extension == ".sst" || extension == ".log" || extension == ".blob";
   }
   if (has_data) return DataLoss("embedded log " + dir + ": data files without CURRENT");
   return Status::Ok();
@@ -123,7 +145,7 @@ EmbeddedDb::EmbeddedDb() = default;
 
 EmbeddedDb::~EmbeddedDb() {
   if (!db_) return;
-  for (rocksdb::ColumnFamilyHandle* family : {meta_, records_, index_})
+  for (rocksdb::ColumnFamilyHandle* family : {meta_, records_, index_, expiring_})
     db_->DestroyColumnFamilyHandle(family);
   db_->Close().PermitUncheckedError();
 }
@@ -136,6 +158,7 @@ Status EmbeddedDb::Open(const std::string& dir, size_t memtable_bytes, size_t ca
       {rocksdb::kDefaultColumnFamilyName, FamilyOptions(memtable_bytes / 8, cache)},
       {"records", RecordOptions(memtable_bytes, cache)},
       {"index", FamilyOptions(memtable_bytes / 8, cache)},
+      {"expiring", ExpiringOptions(memtable_bytes, cache)},
   };
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -151,6 +174,7 @@ Status EmbeddedDb::Open(const std::string& dir, size_t memtable_bytes, size_t ca
   meta_ = handles[0];
   records_ = handles[1];
   index_ = handles[2];
+  expiring_ = handles[3];
   return Status::Ok();
 }
 

@@ -46,9 +46,10 @@ class EmbeddedDb {
 
   rocksdb::DB* operator->() const { return db_.get(); }
   rocksdb::DB* get() const { return db_.get(); }
-  rocksdb::ColumnFamilyHandle* meta() const { return meta_; }        // topics, starts, commits
-  rocksdb::ColumnFamilyHandle* records() const { return records_; }  // the log itself
-  rocksdb::ColumnFamilyHandle* index() const { return index_; }      // keys of compacted topics
+  rocksdb::ColumnFamilyHandle* meta() const { return meta_; }          // topics, starts, commits
+  rocksdb::ColumnFamilyHandle* records() const { return records_; }    // the log itself
+  rocksdb::ColumnFamilyHandle* expiring() const { return expiring_; }  // the same of topics that expire
+  rocksdb::ColumnFamilyHandle* index() const { return index_; }        // keys of compacted topics
 
   // The value of a meta key, or an empty string when there is none.
   Result<std::string> GetMeta(const std::string& key) const;
@@ -60,6 +61,7 @@ class EmbeddedDb {
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;
   rocksdb::ColumnFamilyHandle* records_ = nullptr;
+  rocksdb::ColumnFamilyHandle* expiring_ = nullptr;
   rocksdb::ColumnFamilyHandle* index_ = nullptr;
 };
 

@@ -106,8 +106,10 @@ Status EmbeddedLog::Impl::OpenTopics() {
 
 Status EmbeddedLog::Impl::AddTopic(const TopicSpec& spec) {
   const std::string name(spec.name);
-  const std::string key = "topic/" + name;
+  // Where a topic lies is settled when it is made: in a log of an older build all of them lie in one family.
+  const std::string key = "topic/" + name, family_key = "expiring/" + name;
   RW_ASSIGN_OR_RETURN(const std::string stored, db.GetMeta(key));
+  RW_ASSIGN_OR_RETURN(const std::string expiring, db.GetMeta(family_key));
   std::lock_guard guard(mutex);
   const auto known = topics.find(name);
   Topic topic = known != topics.end() ? known->second : Topic{};
@@ -116,16 +118,19 @@ Status EmbeddedLog::Impl::AddTopic(const TopicSpec& spec) {
     topic.id = static_cast<uint32_t>(topics.size());
     if (stored.empty()) {
       for (const auto& [other, t] : topics) topic.id = std::max(topic.id, t.id + 1);
+      rocksdb::WriteBatch batch;
+      batch.Put(db.meta(), key, EncodeInt(int64_t{topic.id} << 32 | partitions));
+      if (spec.expires) batch.Put(db.meta(), family_key, "1");
       rocksdb::WriteOptions durable;
       durable.sync = true;
-      RW_RETURN_IF_ERROR(EmbeddedDb::ToStatus(
-          db->Put(durable, db.meta(), key, EncodeInt(int64_t{topic.id} << 32 | partitions)),
-          "embedded log: make " + name));
+      RW_RETURN_IF_ERROR(
+          EmbeddedDb::ToStatus(db->Write(durable, &batch), "embedded log: make " + name));
     } else {
       RW_ASSIGN_OR_RETURN(const int64_t packed, DecodeInt(stored));
       topic.id = static_cast<uint32_t>(packed >> 32);
       partitions = packed & 0xffffffff;
     }
+    topic.family = (stored.empty() ? spec.expires : !expiring.empty()) ? db.expiring() : db.records();
     topic.ranges.resize(static_cast<size_t>(partitions));
     topic.dirty = true;
     RW_RETURN_IF_ERROR(LoadRanges(&topic));
@@ -144,7 +149,7 @@ Status EmbeddedLog::Impl::AddTopic(const TopicSpec& spec) {
 // when retention took everything.
 Status EmbeddedLog::Impl::LoadRanges(Topic* topic) {
   const std::unique_ptr<rocksdb::Iterator> it(
-      db->NewIterator(rocksdb::ReadOptions(), db.records()));
+      db->NewIterator(rocksdb::ReadOptions(), topic->family));
   for (size_t p = 0; p < topic->ranges.size(); ++p) {
     const auto partition = static_cast<int32_t>(p);
     RW_ASSIGN_OR_RETURN(const std::string start, db.GetMeta(StartKey(topic->id, partition)));
@@ -205,12 +210,14 @@ Result<int64_t> EmbeddedLog::Read(const TopicPartition& where, int64_t from,
                                   const PollLimits& limits, size_t* bytes,
                                   std::vector<Record>* out) const {
   uint32_t id = 0;
+  rocksdb::ColumnFamilyHandle* family = nullptr;
   OffsetRange range;
   {
     std::lock_guard guard(impl_->mutex);
     const Impl::Topic* topic = std::as_const(*impl_).Find(where);
     if (!topic) return NotFound("embedded log: no partition " + Name(where));
     id = topic->id;
+    family = topic->family;
     range = topic->ranges[static_cast<size_t>(where.partition)];
   }
   const std::string end_key = RecordKey(id, where.partition, range.end);
@@ -218,7 +225,7 @@ Result<int64_t> EmbeddedLog::Read(const TopicPartition& where, int64_t from,
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &end_slice;
   options.readahead_size = 0;  // RocksDB's own: grows with sequential reads
-  const std::unique_ptr<rocksdb::Iterator> it(impl_->db->NewIterator(options, impl_->db.records()));
+  const std::unique_ptr<rocksdb::Iterator> it(impl_->db->NewIterator(options, family));
   for (it->Seek(RecordKey(id, where.partition, std::max(from, range.start))); it->Valid();
        it->Next()) {
     Record record;
@@ -287,7 +294,7 @@ Status EmbeddedLog::Impl::DeleteBefore(const TopicPartition& where, int64_t offs
     from = RecordKey(topic->id, where.partition, 0);
     to = RecordKey(topic->id, where.partition, offset);
     batch.Put(db.meta(), StartKey(topic->id, where.partition), EncodeInt(offset));
-    batch.DeleteRange(db.records(), from, to);
+    batch.DeleteRange(topic->family, from, to);
     RW_RETURN_IF_ERROR(EmbeddedDb::ToStatus(db->Write(rocksdb::WriteOptions(), &batch),
                                             "embedded log: expire " + Name(where)));
     range.start = offset;

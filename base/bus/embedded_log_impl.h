@@ -19,6 +19,7 @@ namespace racewatch::base {
 struct EmbeddedLog::Impl {
   struct Topic {
     uint32_t id = 0;
+    rocksdb::ColumnFamilyHandle* family = nullptr;  // of its records
     int64_t retention_ms = -1;
     int64_t compaction_lag_ms = 0;
     bool compacted = false;
@@ -33,6 +34,7 @@ struct EmbeddedLog::Impl {
   };
   struct Place {
     uint32_t topic_id = 0;
+    rocksdb::ColumnFamilyHandle* family = nullptr;
     bool indexed = false;
   };
   using Ends = std::map<TopicPartition, int64_t>;

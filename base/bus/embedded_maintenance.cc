@@ -77,7 +77,7 @@ Status EmbeddedLog::Impl::ExpirePartition(const std::string& name, const Topic& 
   reading.fill_cache = false;
   int64_t keep_from = range.start;
   {
-    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(reading, db.records()));
+    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(reading, topic.family));
     for (it->Seek(RecordKey(topic.id, partition, range.start)); it->Valid(); it->Next()) {
       Record record;
       RW_RETURN_IF_ERROR(DecodeRecord(it->value().ToStringView(), &record));
@@ -88,13 +88,18 @@ Status EmbeddedLog::Impl::ExpirePartition(const std::string& name, const Topic& 
   }
   if (keep_from == range.start) return Status::Ok();
   RW_RETURN_IF_ERROR(DeleteBefore(where, keep_from));
-  // Whole files go at once; the rest goes when RocksDB compacts.
+  // Whole files go at once, the rest when RocksDB compacts; but keys of what lies in blob files are compacted now, since that
+  // alone says what is left of those.
   const std::string from = RecordKey(topic.id, partition, 0),
                     to = RecordKey(topic.id, partition, keep_from);
   const rocksdb::Slice from_slice(from), to_slice(to);
+  rocksdb::CompactRangeOptions keys_only;
+  keys_only.exclusive_manual_compaction = false;
   return EmbeddedDb::ToStatus(
-      rocksdb::DeleteFilesInRange(db.get(), db.records(), &from_slice, &to_slice, false),
-      "embedded log: drop files of " + name);
+      topic.family == db.expiring()
+          ? db->CompactRange(keys_only, topic.family, &from_slice, &to_slice)
+          : rocksdb::DeleteFilesInRange(db.get(), topic.family, &from_slice, &to_slice, false),
+      "embedded log: drop records of " + name);
 }
 
 namespace {
@@ -102,9 +107,10 @@ namespace {
 // Decides what of one topic partition may go, key by key, and deletes it in small batches.
 class Compactor {
  public:
-  Compactor(const EmbeddedDb& db, uint32_t topic_id, int32_t partition, OffsetRange range,
-            int64_t now_ms, int64_t lag_ms)
+  Compactor(const EmbeddedDb& db, rocksdb::ColumnFamilyHandle* family, uint32_t topic_id,
+            int32_t partition, OffsetRange range, int64_t now_ms, int64_t lag_ms)
       : db_(db),
+        family_(family),
         topic_id_(topic_id),
         partition_(partition),
         range_(range),
@@ -152,7 +158,7 @@ class Compactor {
  private:
   Result<std::string> KeyOf(const IndexEntry& entry) const {
     std::string bytes;
-    const auto got = db_->Get(rocksdb::ReadOptions(), db_.records(),
+    const auto got = db_->Get(rocksdb::ReadOptions(), family_,
                               RecordKey(topic_id_, partition_, entry.offset), &bytes);
     RW_RETURN_IF_ERROR(EmbeddedDb::ToStatus(got, "embedded log: compact"));
     Record record;
@@ -161,12 +167,13 @@ class Compactor {
   }
 
   Status Delete(const IndexEntry& entry) {
-    batch_.Delete(db_.records(), RecordKey(topic_id_, partition_, entry.offset));
+    batch_.Delete(family_, RecordKey(topic_id_, partition_, entry.offset));
     batch_.Delete(db_.index(), IndexKey(topic_id_, partition_, entry.key_hash, entry.offset));
     return batch_.Count() < kDeletesPerWrite ? Status::Ok() : Finish();
   }
 
   const EmbeddedDb& db_;
+  rocksdb::ColumnFamilyHandle* const family_;
   const uint32_t topic_id_;
   const int32_t partition_;
   const OffsetRange range_;
@@ -185,7 +192,7 @@ Status EmbeddedLog::Impl::CompactPartition(const std::string& name, const Topic&
     std::lock_guard guard(mutex);  // retention may just have moved the start
     range = topics.at(name).ranges[static_cast<size_t>(partition)];
   }
-  Compactor compactor(db, topic.id, partition, range, clock.NowMs(),
+  Compactor compactor(db, topic.family, topic.id, partition, range, clock.NowMs(),
                       std::max(topic.compaction_lag_ms, kCompactionLagMinMs));
   const std::string prefix = PartitionPrefix(topic.id, partition);
   rocksdb::ReadOptions reading;

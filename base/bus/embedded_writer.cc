@@ -70,7 +70,7 @@ void EmbeddedLog::Impl::AssignOffsets(const std::deque<Pending>& batch,
   for (size_t i = 0; i < batch.size(); ++i) {
     const Record& record = batch[i].record;
     Topic& topic = topics.at(record.topic);
-    (*places)[i] = {topic.id, topic.compacted};
+    (*places)[i] = {topic.id, topic.family, topic.compacted};
     Position& at = (*deliveries)[i].position;
     at.where = {record.topic, ChoosePartition(record, static_cast<int32_t>(topic.ranges.size()))};
     const int64_t end = topic.ranges[static_cast<size_t>(at.where.partition)].end;
@@ -90,7 +90,7 @@ void EmbeddedLog::Impl::AppendBatch(std::deque<Pending> batch) {
     const Record& record = batch[i].record;
     const Position& at = deliveries[i].position;
     const uint32_t id = places[i].topic_id;
-    writes.Put(db.records(), RecordKey(id, at.where.partition, at.offset), EncodeRecord(record));
+    writes.Put(places[i].family, RecordKey(id, at.where.partition, at.offset), EncodeRecord(record));
     if (places[i].indexed && !record.key.empty())
       writes.Put(db.index(),
                  IndexKey(id, at.where.partition, XXH3_64bits(record.key.data(), record.key.size()),

@@ -73,8 +73,8 @@ Result<std::unique_ptr<EmbeddedLog>> Open(const std::string& dir, const Clock& c
 }
 
 // Everything in the log by place; each record must be whole, and offsets must follow one another.
-Result<Acknowledged> ReadLog(EmbeddedLog& log) {
-  EmbeddedSource source(log, {{std::string(kTaggedTopic)}, "", nullptr});
+Result<Acknowledged> ReadLog(EmbeddedLog& log, std::string_view topic = kTaggedTopic) {
+  EmbeddedSource source(log, {{std::string(topic)}, "", nullptr});
   Acknowledged found;
   std::map<int32_t, int64_t> next;
   for (;;) {
@@ -143,6 +143,7 @@ class DamagedLog : public ::testing::Test {
     auto log = Open(dir_.path(), clock_);
     ASSERT_TRUE(log.ok()) << log.status().ToString();
     EmbeddedSink sink(**log);
+    WriteMore(&sink);
     for (int batch = 0; batch < 20; ++batch) {
       last_batch_at_ = fs::file_size(LargestWal(dir_.path()));
       for (int i = 0; i < 3; ++i) {
@@ -156,6 +157,37 @@ class DamagedLog : public ::testing::Test {
       ASSERT_TRUE(sink.Flush(std::chrono::seconds(30)).ok());
     }
     CopyTo(pristine_.path());
+  }
+  virtual void WriteMore(EmbeddedSink*) {}
+  // Flips bits all over the largest file of the kind: whatever reads the 60 records of `topic` then finds all or DATA_LOSS.
+  void ExpectFlipsFound(const std::string& extension, std::string_view topic) {
+    {
+      Restore(work_.path());
+      auto log = Open(work_.path(), clock_);  // recovery writes the records into files
+      ASSERT_TRUE(log.ok());
+    }
+    fs::path file;
+    for (const auto& entry : fs::directory_iterator(work_.path()))
+      if (entry.path().extension() == extension &&
+          (file.empty() || entry.file_size() > fs::file_size(file)))
+        file = entry.path();
+    ASSERT_FALSE(file.empty());
+    const std::string bytes = Slurp(file);
+    int detected = 0;
+    for (size_t at = 5; at < bytes.size(); at += bytes.size() / 60 + 1) {
+      std::string flipped = bytes;
+      flipped[at] = static_cast<char>(flipped[at] ^ 0x10);
+      Spill(file, flipped);
+      auto log = Open(work_.path(), clock_);
+      const auto found = log.ok() ? ReadLog(**log, topic) : Result<Acknowledged>(log.status());
+      if (found.ok()) {
+        EXPECT_EQ(found->size(), 60u) << "a flip of byte " << at << " went unnoticed";
+      } else {
+        EXPECT_EQ(found.status().code(), Code::kDataLoss) << found.status().ToString();
+        ++detected;
+      }
+    }
+    EXPECT_GT(detected, 10);
   }
   void CopyTo(const std::string& to) {
     for (const auto& entry : fs::directory_iterator(dir_.path()))
@@ -243,35 +275,24 @@ TEST_F(DamagedLog, AFlippedRecordTypeInTheMiddleDoesNotEndTheLog) {
   EXPECT_EQ(Open(work_.path(), clock_).status().code(), Code::kDataLoss);
 }
 
-TEST_F(DamagedLog, AFlippedBitInATableIsDetected) {
-  {
-    Restore(work_.path());
-    auto log = Open(work_.path(), clock_);  // recovery writes the records into a table
-    ASSERT_TRUE(log.ok());
-  }
-  fs::path table;
-  for (const auto& entry : fs::directory_iterator(work_.path()))
-    if (entry.path().extension() == ".sst" &&
-        (table.empty() || entry.file_size() > fs::file_size(table)))
-      table = entry.path();
-  ASSERT_FALSE(table.empty());
-  const std::string bytes = Slurp(table);
-  int detected = 0;
-  for (size_t at = 5; at < bytes.size(); at += bytes.size() / 60 + 1) {
-    std::string flipped = bytes;
-    flipped[at] = static_cast<char>(flipped[at] ^ 0x10);
-    Spill(table, flipped);
-    auto log = Open(work_.path(), clock_);
-    const auto found = log.ok() ? ReadLog(**log) : Result<Acknowledged>(log.status());
-    if (found.ok()) {
-      EXPECT_EQ(found->size(), 60u) << "a flip of byte " << at << " went unnoticed";
-    } else {
-      EXPECT_EQ(found.status().code(), Code::kDataLoss) << found.status().ToString();
-      ++detected;
+TEST_F(DamagedLog, AFlippedBitInATableIsDetected) { ExpectFlipsFound(".sst", kTaggedTopic); }
+
+class DamagedArticles : public DamagedLog {
+ protected:
+  // Articles expire, so long ones lie in blob files.
+  void WriteMore(EmbeddedSink* sink) override {
+    for (int i = 0; i < 60; ++i) {
+      Record record;
+      record.topic = kArticlesTopic;
+      record.partition = 0;
+      record.key = "article" + std::to_string(i);
+      record.value = record.key + std::string(3000, 'a');
+      ASSERT_TRUE(sink->Send(std::move(record), nullptr).ok());
     }
   }
-  EXPECT_GT(detected, 10);
-}
+};
+
+TEST_F(DamagedArticles, AFlippedBitInABlobFileIsDetected) { ExpectFlipsFound(".blob", kArticlesTopic); }
 
 TEST_F(DamagedLog, AMissingEntryFileIsDamageAndNotANewLog) {
   Restore(work_.path());
