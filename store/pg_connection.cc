@@ -1,7 +1,10 @@
 #include "store/pg_connection.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "store/codec.h"
@@ -12,6 +15,9 @@ namespace {
 // Types by their numbers in pg_type.h, which never change.
 constexpr Oid kBytea = 17, kInt8 = 20, kText = 25, kByteaArray = 1001;
 constexpr int kBinary = 1;
+// The server ends a statement after a minute. One that says nothing for longer never will: the connection is given up, and
+// with it the transaction, rather than that a store stands still for ever.
+constexpr std::chrono::seconds kSilenceMax{70};
 
 std::string FirstLine(std::string_view text) {
   std::string out;
@@ -98,7 +104,7 @@ base::Result<std::unique_ptr<PgConnection>> PgConnection::Open(const std::string
   return made;
 }
 
-bool PgConnection::broken() const { return PQstatus(connection_.get()) != CONNECTION_OK; }
+bool PgConnection::broken() const { return silent_ || PQstatus(connection_.get()) != CONNECTION_OK; }
 
 base::Status PgConnection::Error(const pg_result* result) const {
   const char* state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
@@ -143,9 +149,27 @@ base::Status PgConnection::Push() { return PQflush(connection_.get()) == 0 ? bas
 
 base::Status PgConnection::Flush() { return PQsendFlushRequest(connection_.get()) == 1 ? Push() : Fail(nullptr); }
 
+base::Status PgConnection::AwaitOne() {
+  pg_conn* const c = connection_.get();
+  const auto deadline = std::chrono::steady_clock::now() + kSilenceMax;
+  while (PQisBusy(c)) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    pollfd socket{PQsocket(c), POLLIN, 0};
+    const int ready = PQflush(c) < 0 || left <= 0 ? 0 : poll(&socket, 1, static_cast<int>(std::min<int64_t>(left, 1000)));
+    if (left <= 0) {
+      silent_ = true;
+      Drop();
+      return base::Unavailable("postgresql: no answer for " + std::to_string(kSilenceMax.count()) + " s");
+    }
+    if (ready != 0 && PQconsumeInput(c) != 1) return Fail(nullptr);
+  }
+  return {};
+}
+
 base::Result<std::vector<PgRows>> PgConnection::Await(size_t calls) {
   std::vector<PgRows> rows;
   while (rows.size() < calls && !under_way_.empty()) {
+    RW_RETURN_IF_ERROR(AwaitOne());
     const bool wanted = under_way_.front();
     PgRows result(PQgetResult(connection_.get()));
     if (result.get() == nullptr || !result.ok()) return Fail(result.get());

@@ -99,6 +99,7 @@ class PgConnection {
   base::Status SendPrepare(const PgCall& call);
   base::Status Error(const pg_result* result) const;
   base::Status Fail(const pg_result* result);
+  base::Status AwaitOne();  // until there is something to take; UNAVAILABLE, and broken, after 70 s without
   base::Status Drain();
 
   std::unique_ptr<pg_conn, void (*)(pg_conn*)> connection_;
@@ -108,6 +109,7 @@ class PgConnection {
   std::deque<bool> under_way_;
   std::vector<std::string> preparing_;  // SQL of what was prepared meanwhile, and may not be
   bool ended_ = false;                  // the end has been sent
+  bool silent_ = false;                 // given up
 };
 
 }  // namespace racewatch::store
