@@ -18,6 +18,7 @@ constexpr int kBinary = 1;
 // The server ends a statement after a minute. One that says nothing for longer never will: the connection is given up, and
 // with it the transaction, rather than that a store stands still for ever.
 constexpr std::chrono::seconds kSilenceMax{70};
+constexpr std::chrono::milliseconds kNudgeAfter{500};
 
 std::string FirstLine(std::string_view text) {
   std::string out;
@@ -151,11 +152,14 @@ base::Status PgConnection::Flush() { return PQsendFlushRequest(connection_.get()
 
 base::Status PgConnection::AwaitOne() {
   pg_conn* const c = connection_.get();
-  const auto deadline = std::chrono::steady_clock::now() + kSilenceMax;
+  const auto start = std::chrono::steady_clock::now(), deadline = start + kSilenceMax;
   while (PQisBusy(c)) {
+    // A server that has refused a call passes over what comes after, requests to flush as well, up to the next end. Inside a
+    // transaction an end is only that, so one more does no harm when the server is merely slow.
+    if (syncs_ == 0 && std::chrono::steady_clock::now() - start > kNudgeAfter) RW_RETURN_IF_ERROR(SendSync());
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd socket{PQsocket(c), POLLIN, 0};
-    const int ready = PQflush(c) < 0 || left <= 0 ? 0 : poll(&socket, 1, static_cast<int>(std::min<int64_t>(left, 1000)));
+    const int ready = PQflush(c) < 0 || left <= 0 ? 0 : poll(&socket, 1, static_cast<int>(std::min<int64_t>(left, 200)));
     if (left <= 0) {
       silent_ = true;
       Drop();
@@ -172,6 +176,10 @@ base::Result<std::vector<PgRows>> PgConnection::Await(size_t calls) {
     RW_RETURN_IF_ERROR(AwaitOne());
     const bool wanted = under_way_.front();
     PgRows result(PQgetResult(connection_.get()));
+    if (result.get() != nullptr && result.synced()) {
+      --syncs_;
+      continue;
+    }
     if (result.get() == nullptr || !result.ok()) return Fail(result.get());
     under_way_.pop_front();
     // Each statement gives its result and then a null.
@@ -184,8 +192,7 @@ base::Result<std::vector<PgRows>> PgConnection::Await(size_t calls) {
 base::Result<std::vector<PgRows>> PgConnection::Finish() {
   pg_conn* const c = connection_.get();
   if (PQpipelineStatus(c) == PQ_PIPELINE_OFF) return std::vector<PgRows>();
-  if (PQpipelineSync(c) != 1) return Fail(nullptr);
-  ended_ = true;
+  RW_RETURN_IF_ERROR(SendSync());
   RW_ASSIGN_OR_RETURN(auto rows, Await(under_way_.size()));
   const base::Status drained = Drain();
   preparing_.clear();
@@ -193,15 +200,20 @@ base::Result<std::vector<PgRows>> PgConnection::Finish() {
   return rows;
 }
 
+base::Status PgConnection::SendSync() {
+  if (PQpipelineSync(connection_.get()) != 1) return Fail(nullptr);
+  ++syncs_;
+  return {};
+}
+
 // Reads up to the end of all, PGRES_PIPELINE_SYNC, whatever comes before it.
 base::Status PgConnection::Drain() {
   pg_conn* const c = connection_.get();
-  for (bool synced = false; !synced;) {
+  while (syncs_ > 0) {
     const PgRows result(PQgetResult(c));
     if (result.get() == nullptr && broken()) return Error(nullptr);
-    synced = result.get() != nullptr && result.synced();
+    syncs_ -= result.get() != nullptr && result.synced();
   }
-  ended_ = false;
   return PQexitPipelineMode(c) == 1 ? base::Status() : Error(nullptr);
 }
 
@@ -217,7 +229,9 @@ void PgConnection::Drop() {
   // What comes after an error is passed over by the server.
   for (const std::string& sql : std::exchange(preparing_, {})) prepared_.erase(sql);
   if (broken() || PQpipelineStatus(c) == PQ_PIPELINE_OFF) return;
-  if (ended_ || PQpipelineSync(c) == 1) (void)Drain();
+  if (PQpipelineSync(c) != 1) return;  // broken then
+  ++syncs_;
+  (void)Drain();
 }
 
 base::Result<PgRows> PgConnection::Ask(const PgCall& call) {

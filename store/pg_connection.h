@@ -99,6 +99,7 @@ class PgConnection {
   base::Status SendPrepare(const PgCall& call);
   base::Status Error(const pg_result* result) const;
   base::Status Fail(const pg_result* result);
+  base::Status SendSync();
   base::Status AwaitOne();  // until there is something to take; UNAVAILABLE, and broken, after 70 s without
   base::Status Drain();
 
@@ -108,7 +109,7 @@ class PgConnection {
   // What is under way: for each answer to come, whether it is that of a call (or of a statement's preparation).
   std::deque<bool> under_way_;
   std::vector<std::string> preparing_;  // SQL of what was prepared meanwhile, and may not be
-  bool ended_ = false;                  // the end has been sent
+  int syncs_ = 0;                       // ends that were sent and whose answer is to come
   bool silent_ = false;                 // given up
 };
 
