@@ -189,10 +189,21 @@ TEST_F(SharedStoreSystemTest, ThreeStoresEqualTheRecountThroughAKilledLeaderAndA
   const int64_t now_s = base::SystemClock().NowMs() / 1000;
   const auto stream = store::CrashStream(21, kRecords, now_s * 1000);
   const size_t part = stream.size() * 3 / 4;
-  Publish({stream.begin(), stream.begin() + static_cast<long>(part)});
+  size_t published = 0;
+  const auto publish_to = [&](size_t end) {
+    Publish({stream.begin() + static_cast<long>(published), stream.begin() + static_cast<long>(end)});
+    published = end;
+  };
+  publish_to(part / 4);
   stores_.reserve(4);
   for (const char* name : {"a", "b", "c"}) AddStore(name, true);
-  Await("all three to count", [&] { return Received(stores_[0]) > 0 && Received(stores_[1]) > 0 && Received(stores_[2]) > 0; });
+  // A little at a time: the first to join could have counted everything before the last has a partition.
+  Await("all three to count", [&] {
+    if (Received(stores_[0]) > 0 && Received(stores_[1]) > 0 && Received(stores_[2]) > 0) return true;
+    if (published < part) publish_to(std::min(part, published + 20));
+    return false;
+  });
+  publish_to(part);
 
   Await("a leader", [&] { return Leader() != nullptr; });
   Store& killed = *Leader();
