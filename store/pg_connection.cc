@@ -159,13 +159,13 @@ base::Status PgConnection::AwaitOne() {
     if (syncs_ == 0 && std::chrono::steady_clock::now() - start > kNudgeAfter) RW_RETURN_IF_ERROR(SendSync());
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd socket{PQsocket(c), POLLIN, 0};
-    const int ready = PQflush(c) < 0 || left <= 0 ? 0 : poll(&socket, 1, static_cast<int>(std::min<int64_t>(left, 200)));
+    if (PQflush(c) < 0) return Fail(nullptr);
     if (left <= 0) {
       silent_ = true;
       Drop();
       return base::Unavailable("postgresql: no answer for " + std::to_string(kSilenceMax.count()) + " s");
     }
-    if (ready != 0 && PQconsumeInput(c) != 1) return Fail(nullptr);
+    if (poll(&socket, 1, static_cast<int>(std::min<int64_t>(left, 200))) != 0 && PQconsumeInput(c) != 1) return Fail(nullptr);
   }
   return {};
 }
