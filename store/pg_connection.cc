@@ -10,15 +10,14 @@
 #include "store/codec.h"
 
 namespace racewatch::store {
+
+using std::chrono::milliseconds;
+
 namespace {
 
 // Types by their numbers in pg_type.h, which never change.
 constexpr Oid kBytea = 17, kInt8 = 20, kText = 25, kByteaArray = 1001;
 constexpr int kBinary = 1;
-// The server ends a statement after a minute. One that says nothing for longer never will: the connection is given up, and
-// with it the transaction, rather than that a store stands still for ever.
-constexpr std::chrono::seconds kSilenceMax{70};
-constexpr std::chrono::milliseconds kNudgeAfter{500};
 
 std::string FirstLine(std::string_view text) {
   std::string out;
@@ -94,13 +93,16 @@ std::string_view PgRows::Bytes(int row, int column) const {
 }
 int64_t PgRows::Number(int row, int column) const { return static_cast<int64_t>(Reader(Bytes(row, column)).Big<uint64_t>()); }
 
-PgConnection::PgConnection(pg_conn* connection) : connection_(connection, PQfinish) {}
+PgConnection::PgConnection(pg_conn* connection, milliseconds silence_max)
+    : connection_(connection, PQfinish), silence_max_(silence_max) {}
 PgConnection::~PgConnection() = default;
 
-base::Result<std::unique_ptr<PgConnection>> PgConnection::Open(const std::string& conninfo, const std::string& setup) {
-  std::unique_ptr<PgConnection> made(new PgConnection(PQconnectdb(conninfo.c_str())));
+base::Result<std::unique_ptr<PgConnection>> PgConnection::Open(const std::string& conninfo, const std::string& setup,
+                                                                milliseconds silence_max) {
+  std::unique_ptr<PgConnection> made(new PgConnection(PQconnectdb(conninfo.c_str()), silence_max));
   if (PQstatus(made->connection_.get()) != CONNECTION_OK)
     return base::Unavailable("postgresql: " + FirstLine(PQerrorMessage(made->connection_.get())));
+  if (PQsetnonblocking(made->connection_.get(), 1) != 0) return made->Error(nullptr);  // else a server that reads nothing holds us up
   RW_RETURN_IF_ERROR(made->Run(setup));
   return made;
 }
@@ -146,40 +148,37 @@ base::Status PgConnection::Send(const PgCall& call) {
   return {};
 }
 
-base::Status PgConnection::Push() { return PQflush(connection_.get()) == 0 ? base::Status() : Fail(nullptr); }
+base::Status PgConnection::Push() { return PQflush(connection_.get()) >= 0 ? base::Status() : Fail(nullptr); }
 
 base::Status PgConnection::Flush() { return PQsendFlushRequest(connection_.get()) == 1 ? Push() : Fail(nullptr); }
 
+// Not PQgetResult alone: it looks at what has come, then sends what waits to be sent, which may read as well, and then waits
+// for more to come. When all there is to come has been read meanwhile, a refusal that nothing follows, it waits for ever.
 base::Status PgConnection::AwaitOne() {
   pg_conn* const c = connection_.get();
-  const auto start = std::chrono::steady_clock::now(), deadline = start + kSilenceMax;
-  while (PQisBusy(c)) {
-    // A server that has refused a call passes over what comes after, requests to flush as well, up to the next end. Inside a
-    // transaction an end is only that, so one more does no harm when the server is merely slow.
-    if (syncs_ == 0 && std::chrono::steady_clock::now() - start > kNudgeAfter) RW_RETURN_IF_ERROR(SendSync());
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    pollfd socket{PQsocket(c), POLLIN, 0};
-    if (PQflush(c) < 0) return Fail(nullptr);
-    if (left <= 0) {
+  auto deadline = std::chrono::steady_clock::now() + silence_max_;
+  while (true) {
+    const int unsent = PQflush(c);
+    if (unsent < 0) return Error(nullptr);
+    if (!PQisBusy(c)) return {};
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) {
       silent_ = true;
-      Drop();
-      return base::Unavailable("postgresql: no answer for " + std::to_string(kSilenceMax.count()) + " s");
+      return base::Unavailable("postgresql: no answer for " + std::to_string(silence_max_.count()) + " ms");
     }
-    if (poll(&socket, 1, static_cast<int>(std::min<int64_t>(left, 200))) != 0 && PQconsumeInput(c) != 1) return Fail(nullptr);
+    pollfd socket{PQsocket(c), static_cast<short>(unsent ? POLLIN | POLLOUT : POLLIN), 0};
+    if (poll(&socket, 1, static_cast<int>(left.count())) <= 0) continue;
+    if (PQconsumeInput(c) != 1) return Error(nullptr);
+    deadline = std::chrono::steady_clock::now() + silence_max_;
   }
-  return {};
 }
 
 base::Result<std::vector<PgRows>> PgConnection::Await(size_t calls) {
   std::vector<PgRows> rows;
   while (rows.size() < calls && !under_way_.empty()) {
-    RW_RETURN_IF_ERROR(AwaitOne());
+    if (base::Status awaited = AwaitOne(); !awaited.ok()) return Drop(), awaited;
     const bool wanted = under_way_.front();
     PgRows result(PQgetResult(connection_.get()));
-    if (result.get() != nullptr && result.synced()) {
-      --syncs_;
-      continue;
-    }
     if (result.get() == nullptr || !result.ok()) return Fail(result.get());
     under_way_.pop_front();
     // Each statement gives its result and then a null.
@@ -192,7 +191,8 @@ base::Result<std::vector<PgRows>> PgConnection::Await(size_t calls) {
 base::Result<std::vector<PgRows>> PgConnection::Finish() {
   pg_conn* const c = connection_.get();
   if (PQpipelineStatus(c) == PQ_PIPELINE_OFF) return std::vector<PgRows>();
-  RW_RETURN_IF_ERROR(SendSync());
+  if (PQpipelineSync(c) != 1) return Fail(nullptr);
+  ended_ = true;
   RW_ASSIGN_OR_RETURN(auto rows, Await(under_way_.size()));
   const base::Status drained = Drain();
   preparing_.clear();
@@ -200,20 +200,16 @@ base::Result<std::vector<PgRows>> PgConnection::Finish() {
   return rows;
 }
 
-base::Status PgConnection::SendSync() {
-  if (PQpipelineSync(connection_.get()) != 1) return Fail(nullptr);
-  ++syncs_;
-  return {};
-}
-
 // Reads up to the end of all, PGRES_PIPELINE_SYNC, whatever comes before it.
 base::Status PgConnection::Drain() {
   pg_conn* const c = connection_.get();
-  while (syncs_ > 0) {
+  for (bool synced = false; !synced;) {
+    RW_RETURN_IF_ERROR(AwaitOne());
     const PgRows result(PQgetResult(c));
     if (result.get() == nullptr && broken()) return Error(nullptr);
-    syncs_ -= result.get() != nullptr && result.synced();
+    synced = result.get() != nullptr && result.synced();
   }
+  ended_ = false;
   return PQexitPipelineMode(c) == 1 ? base::Status() : Error(nullptr);
 }
 
@@ -229,9 +225,7 @@ void PgConnection::Drop() {
   // What comes after an error is passed over by the server.
   for (const std::string& sql : std::exchange(preparing_, {})) prepared_.erase(sql);
   if (broken() || PQpipelineStatus(c) == PQ_PIPELINE_OFF) return;
-  if (PQpipelineSync(c) != 1) return;  // broken then
-  ++syncs_;
-  (void)Drain();
+  if (ended_ || PQpipelineSync(c) == 1) (void)Drain();
 }
 
 base::Result<PgRows> PgConnection::Ask(const PgCall& call) {

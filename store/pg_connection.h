@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -68,8 +69,12 @@ class PgRows {
 
 class PgConnection {
  public:
+  // The server ends a statement after a minute. One that says nothing for longer never will: the connection is given up, and
+  // with it the transaction, rather than that a store stands still for ever.
+  static constexpr std::chrono::milliseconds kSilenceMax{70000};
   // Connects and runs `setup` (statements without results).
-  static base::Result<std::unique_ptr<PgConnection>> Open(const std::string& conninfo, const std::string& setup);
+  static base::Result<std::unique_ptr<PgConnection>> Open(const std::string& conninfo, const std::string& setup,
+                                                          std::chrono::milliseconds silence_max = kSilenceMax);
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
@@ -95,21 +100,21 @@ class PgConnection {
   bool broken() const;  // nothing can be asked any more
 
  private:
-  explicit PgConnection(pg_conn* connection);
+  PgConnection(pg_conn* connection, std::chrono::milliseconds silence_max);
   base::Status SendPrepare(const PgCall& call);
   base::Status Error(const pg_result* result) const;
   base::Status Fail(const pg_result* result);
-  base::Status SendSync();
-  base::Status AwaitOne();  // until there is something to take; UNAVAILABLE, and broken, after 70 s without
+  base::Status AwaitOne();  // until there is something to take; UNAVAILABLE, and broken, after `silence_max` without
   base::Status Drain();
 
   std::unique_ptr<pg_conn, void (*)(pg_conn*)> connection_;
+  const std::chrono::milliseconds silence_max_;
   std::unordered_map<std::string, std::string> prepared_;  // SQL → name
   uint64_t names_ = 0;
   // What is under way: for each answer to come, whether it is that of a call (or of a statement's preparation).
   std::deque<bool> under_way_;
   std::vector<std::string> preparing_;  // SQL of what was prepared meanwhile, and may not be
-  int syncs_ = 0;                       // ends that were sent and whose answer is to come
+  bool ended_ = false;                  // the end has been sent
   bool silent_ = false;                 // given up
 };
 
