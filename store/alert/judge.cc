@@ -13,7 +13,7 @@ namespace racewatch::store {
 namespace {
 
 constexpr int64_t kWeekMs = 168 * kHourMs;
-constexpr int64_t kRecoveryMs = 2 * kHourMs;  // coverage must have held this long before a window
+constexpr int64_t kRecoveryMs = 3 * kHourMs;  // coverage must have held this long before a window
 
 base::UnixMs HourBefore(base::UnixMs time) { return time / kHourMs * kHourMs; }
 

@@ -128,7 +128,7 @@ void FillKind(v1::RuleConfig* rule) {
   if (rule->has_burst()) {
     v1::BurstRule& burst = *rule->mutable_burst();
     DEFAULT(burst, window_s, 3600);
-    DEFAULT(burst, score_open, 4);
+    DEFAULT(burst, score_open, 3.6);
     DEFAULT(burst, score_close, 2);
     DEFAULT(burst, observed_min, 5);
     DEFAULT(burst, baseline_weeks, 4);
