@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <limits>
 
@@ -17,7 +18,7 @@ uint32_t Mix(uint64_t hash) {
   hash = (hash ^ (hash >> 31)) * 0x7FB5D329728EA185ull;
   hash = (hash ^ (hash >> 27)) * 0x81DADEF4BC2DD44Dull;
   const auto folded = static_cast<uint32_t>(hash >> 32);
-  return folded == 0 ? 1 : folded;  // 0 marks a free cell of FeatureSet
+  return folded == 0 ? 1 : folded;
 }
 
 // A token's share of a gram before its place is weighed in.
@@ -33,50 +34,57 @@ uint32_t Gram(const uint64_t* folded) {
   return Mix(sum);
 }
 
-bool Before(const Feature& a, const Feature& b) { return a.priority != b.priority ? a.priority < b.priority : a.hash < b.hash; }
+// By priority, then by hash. Priorities are not negative, so their bits are in their order.
+struct Before {
+  static uint64_t Key(const Feature& f) { return uint64_t{std::bit_cast<uint32_t>(f.priority)} << 32 | f.hash; }
+  bool operator()(const Feature& a, const Feature& b) const { return Key(a) < Key(b); }
+};
 
-// The best features of one facet so far. Most features of a long text come too late to be among them, and are only
-// counted: nothing that is worse than the kKept-th of those seen can be kept in the end.
+// The best features of one facet so far. Most features of a long text come too late to be among them: nothing that is worse
+// than the kKept-th of those seen can be kept in the end. A feature that comes again has a greater priority than before, so
+// it can only meet itself among those that are kept.
 class BestFeatures {
  public:
-  BestFeatures(size_t kept, std::vector<Feature>* features) : kept_(kept), features_(features) { features_->clear(); }
+  BestFeatures(size_t kept, FeatureSet* all, std::vector<Feature>* features) : kept_(kept), all_(all), features_(features) {
+    features_->clear();
+  }
   void Add(uint32_t hash, size_t position) {
-    ++count_;
+    const bool met = all_->Insert(hash);
     const Feature feature{hash, static_cast<float>(hash) * static_cast<float>(position + kPositionBias)};
     if (feature.priority > bound_) return;
+    if (met && std::any_of(features_->begin(), features_->end(), [hash](const Feature& f) { return f.hash == hash; })) return;
     features_->push_back(feature);
     if (features_->size() < 4 * kept_) return;
     Cut();
     bound_ = (*features_)[kept_ - 1].priority;
   }
-  // Sorts what is kept; returns how many there were.
-  size_t Finish() {
+  // Sorts what is kept: all features there are if they are fewer than that.
+  void Finish() {
     if (features_->size() > kept_) Cut();
-    std::sort(features_->begin(), features_->end(), Before);
-    return count_;
+    std::sort(features_->begin(), features_->end(), Before());
   }
 
  private:
   void Cut() {
-    std::nth_element(features_->begin(), features_->begin() + static_cast<ptrdiff_t>(kept_ - 1), features_->end(), Before);
+    std::nth_element(features_->begin(), features_->begin() + static_cast<ptrdiff_t>(kept_ - 1), features_->end(), Before());
     features_->resize(kept_);
   }
   const size_t kept_;
+  FeatureSet* all_;
   std::vector<Feature>* features_;
   float bound_ = std::numeric_limits<float>::infinity();
-  size_t count_ = 0;
 };
 
 // The query's side of a comparison needs more than the sample, because a shift of the text moves priorities.
 size_t KeptOf(size_t facet) { return kSampleMax[facet] * 3; }
 
-void TakeSample(size_t facet, size_t count, Profile* profile) {
+void TakeSample(size_t facet, Profile* profile) {
   const std::vector<Feature>& features = profile->features[facet];
   Sample& sample = profile->samples[facet];
   const size_t n = std::min(features.size(), kSampleMax[facet]);
   sample.hashes.clear();
   for (size_t i = 0; i < n; ++i) sample.hashes.push_back(features[i].hash);
-  sample.limit = count > n ? features[n - 1].priority : std::numeric_limits<float>::infinity();
+  sample.limit = features.size() > n ? features[n - 1].priority : std::numeric_limits<float>::infinity();
 }
 
 uint16_t BitOf(const Token& token) {
@@ -101,12 +109,10 @@ void AddWords(const std::vector<Token>& tokens, size_t count, Profile* profile) 
     folded.push_back(Fold(tokens[i].hash));
     if (tokens[i].anchor) SetBit(BitOf(tokens[i]), &profile->anchors);
   }
-  BestFeatures best(KeptOf(kWords), &profile->features[kWords]);
-  for (size_t i = 0; i + kWordGram <= count; ++i) {
-    const uint32_t hash = Gram<kWordGram>(&folded[i]);
-    if (profile->sets[kWords].Insert(hash)) best.Add(hash, i);
-  }
-  TakeSample(kWords, best.Finish(), profile);
+  BestFeatures best(KeptOf(kWords), &profile->sets[kWords], &profile->features[kWords]);
+  for (size_t i = 0; i + kWordGram <= count; ++i) best.Add(Gram<kWordGram>(&folded[i]), i);
+  best.Finish();
+  TakeSample(kWords, profile);
 }
 
 // How many bits of the last kSkeletonGram are set.
@@ -119,7 +125,7 @@ constexpr auto kOnes = [] {
 void AddSkeleton(const std::vector<Token>& tokens, size_t count, Profile* profile) {
   std::vector<uint64_t>& folded = profile->folded;
   folded.clear();
-  BestFeatures best(KeptOf(kSkeleton), &profile->features[kSkeleton]);
+  BestFeatures best(KeptOf(kSkeleton), &profile->sets[kSkeleton], &profile->features[kSkeleton]);
   constexpr size_t kLast = kOnes.size() - 1;
   size_t kept = 0, anchors = 0;  // a bit for each of the last tokens, the newest lowest
   bool masked_run = false;
@@ -134,35 +140,31 @@ void AddSkeleton(const std::vector<Token>& tokens, size_t count, Profile* profil
     if (folded.size() < kSkeletonGram) continue;
     // "in the _ of the _" says nothing; a name or number, or hardly a gap, does.
     if (kOnes[kept] < 5 && (kOnes[kept] < 3 || anchors == 0)) continue;
-    const uint32_t hash = Gram<kSkeletonGram>(&folded[folded.size() - kSkeletonGram]);
-    if (profile->sets[kSkeleton].Insert(hash)) best.Add(hash, i);
+    best.Add(Gram<kSkeletonGram>(&folded[folded.size() - kSkeletonGram]), i);
   }
-  TakeSample(kSkeleton, best.Finish(), profile);
+  best.Finish();
+  TakeSample(kSkeleton, profile);
 }
 
 }  // namespace
 
 void FeatureSet::Clear(size_t expected) {
-  size_t cells = 64;
-  while (cells < expected * 2) cells *= 2;
-  cells_.assign(cells, 0);
-  mask_ = static_cast<uint32_t>(cells - 1);
+  size_t words = 16;
+  while (words * 64 < expected * 16) words *= 2;
+  bits_.assign(words, 0);
+  mask_ = static_cast<uint32_t>(words - 1);
+  hashes_.clear();
 }
 
-bool FeatureSet::Insert(uint32_t hash) {
-  uint32_t at = hash & mask_;
-  while (cells_[at] != 0) {
-    if (cells_[at] == hash) return false;
-    at = (at + 1) & mask_;
+bool FeatureSet::Listed(uint32_t hash) const {
+  constexpr size_t kAtOnce = 16;
+  size_t at = 0;
+  for (; at + kAtOnce <= hashes_.size(); at += kAtOnce) {
+    uint32_t found = 0;
+    for (size_t i = 0; i < kAtOnce; ++i) found |= hashes_[at + i] == hash;
+    if (found != 0) return true;
   }
-  cells_[at] = hash;
-  return true;
-}
-
-bool FeatureSet::Contains(uint32_t hash) const {
-  for (uint32_t at = hash & mask_; cells_[at] != 0; at = (at + 1) & mask_)
-    if (cells_[at] == hash) return true;
-  return false;
+  return std::find(hashes_.begin() + static_cast<ptrdiff_t>(at), hashes_.end(), hash) != hashes_.end();
 }
 
 void Describe(const std::vector<Token>& tokens, const std::vector<Token>& title, Profile* profile) {

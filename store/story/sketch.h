@@ -41,15 +41,26 @@ struct Feature {
   float priority;
 };
 
-// Hash set of one article's features with constant clearing cost; reused between articles.
+// The features of one article, reused between articles: a list, and a bit for each in a table sparse enough that hardly any
+// other feature meets one, for most questions are about features that are not there.
 class FeatureSet {
  public:
   void Clear(size_t expected);
-  bool Insert(uint32_t hash);  // false if it was there
-  bool Contains(uint32_t hash) const;
+  // False: it was not there. True: it was, or another one with its bit.
+  bool Insert(uint32_t hash) {
+    uint64_t& bits = bits_[hash >> 6 & mask_];
+    const uint64_t bit = uint64_t{1} << (hash & 63);
+    const bool met = (bits & bit) != 0;
+    bits |= bit;
+    hashes_.push_back(hash);
+    return met;
+  }
+  bool Contains(uint32_t hash) const { return (bits_[hash >> 6 & mask_] >> (hash & 63) & 1) != 0 && Listed(hash); }
 
  private:
-  std::vector<uint32_t> cells_;
+  bool Listed(uint32_t hash) const;
+  std::vector<uint64_t> bits_;
+  std::vector<uint32_t> hashes_;
   uint32_t mask_ = 0;
 };
 

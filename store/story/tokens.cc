@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string>
 
 namespace racewatch::store {
@@ -43,34 +44,33 @@ constexpr std::string_view kFunctionWords[] = {
     "whether", "which", "while",   "whom",    "whose",   "will",    "with",     "within",  "without", "would",
     "your",   "yours",  "yourself", "ourselves", "themselves"};
 
-constexpr size_t kFunctionWordCount = sizeof(kFunctionWords) / sizeof(kFunctionWords[0]);
-
-constexpr std::array<uint64_t, kFunctionWordCount> SortedFunctionWords() {
-  std::array<uint64_t, kFunctionWordCount> hashes{};
-  for (size_t i = 0; i < kFunctionWordCount; ++i) hashes[i] = HashAscii(kFunctionWords[i]);
-  std::sort(hashes.begin(), hashes.end());
-  return hashes;
-}
+// Hashes of the function words by their first bits; open addressing, a fifth full, so that most words meet a free cell.
+constexpr size_t kFunctionCellBits = 9;
+constexpr auto kFunctionCells = [] {
+  std::array<uint64_t, size_t{1} << kFunctionCellBits> cells{};
+  for (const std::string_view word : kFunctionWords) {
+    size_t at = HashAscii(word) >> (64 - kFunctionCellBits);
+    while (cells[at] != 0) at = (at + 1) % cells.size();
+    cells[at] = HashAscii(word);
+  }
+  return cells;
+}();
 
 bool IsLongFunctionWord(uint64_t hash) {
-  static constexpr auto kSorted = SortedFunctionWords();
-  return std::binary_search(kSorted.begin(), kSorted.end(), hash);
+  for (size_t at = hash >> (64 - kFunctionCellBits); kFunctionCells[at] != 0; at = (at + 1) % kFunctionCells.size())
+    if (kFunctionCells[at] == hash) return true;
+  return false;
 }
 
-struct AsciiClass {
-  uint8_t folded[128] = {};  // 0: no part of a word
-  bool marked[128] = {};     // capital or digit
-};
-
-constexpr AsciiClass MakeAsciiClass() {
-  AsciiClass table;
-  for (int c = '0'; c <= '9'; ++c) table.folded[c] = static_cast<uint8_t>(c), table.marked[c] = true;
-  for (int c = 'a'; c <= 'z'; ++c) table.folded[c] = static_cast<uint8_t>(c);
-  for (int c = 'A'; c <= 'Z'; ++c) table.folded[c] = static_cast<uint8_t>(c - 'A' + 'a'), table.marked[c] = true;
-  return table;
-}
-
-constexpr AsciiClass kAscii = MakeAsciiClass();
+// For each byte the folded letter or digit, 0 if it is no part of a word, and what it tells of its word.
+constexpr uint16_t kFolded = 0xFF, kMarked = 0x100, kDigit = 0x200;  // kMarked: a capital or digit
+constexpr auto kAscii = [] {
+  std::array<uint16_t, 256> cells{};
+  for (uint16_t c = '0'; c <= '9'; ++c) cells[c] = c | kMarked | kDigit;
+  for (uint16_t c = 'a'; c <= 'z'; ++c) cells[c] = c;
+  for (uint16_t c = 'A'; c <= 'Z'; ++c) cells[c] = static_cast<uint16_t>(c - 'A' + 'a') | kMarked;
+  return cells;
+}();
 
 constexpr uint32_t kInvalid = 0xFFFFFFFF;
 
@@ -99,6 +99,10 @@ bool IsIdeograph(uint32_t code) {
 // presentation and full-width forms. A cheap test on the lead bytes keeps ICU out of nearly every text.
 bool NeedsNormalising(std::string_view text) {
   for (size_t i = 0; i + 1 < text.size(); ++i) {
+    for (uint64_t eight; i + 9 < text.size(); i += 8) {
+      std::memcpy(&eight, text.data() + i, 8);
+      if ((eight & 0x8080808080808080ull) != 0) break;
+    }
     const auto a = static_cast<unsigned char>(text[i]), b = static_cast<unsigned char>(text[i + 1]);
     if (a < 0xCC) continue;
     if (a == 0xCC || (a == 0xCD && b <= 0xAF)) return true;
@@ -138,17 +142,31 @@ static_assert(sizeof(kLatinBase) == 0x180 - 0xC0 + 1);
 struct Word {
   uint64_t hash = kSeed;
   uint32_t letters = 0;
-  bool marked = false;  // a capital or digit is in it
-  bool digits = false;
+  uint16_t told = 0;  // kMarked, kDigit
 
   void Add(uint32_t folded, bool is_marked) {
     hash = Step(hash, folded);
     ++letters;
-    marked |= is_marked;
+    if (is_marked) told |= kMarked;
+  }
+  // The letters and digits of ASCII from `at` on; returns where they end.
+  size_t AddRun(std::string_view text, size_t at) {
+    const size_t begin = at;
+    uint64_t run = hash;
+    uint16_t cells = 0;
+    for (uint16_t cell; at < text.size() && ((cell = kAscii[static_cast<unsigned char>(text[at])]) & kFolded) != 0; ++at) {
+      run = Step(run, cell & kFolded);
+      cells |= cell;
+    }
+    hash = run;
+    told |= cells & (kMarked | kDigit);
+    letters += static_cast<uint32_t>(at - begin);
+    return at;
   }
   void Flush(std::vector<Token>* tokens) {
     if (letters == 0) return;
     const uint64_t finished = Finish(hash);
+    const bool marked = (told & kMarked) != 0, digits = (told & kDigit) != 0;
     const bool function = !digits && (letters <= (marked ? 2u : 3u) || IsLongFunctionWord(finished));
     tokens->push_back({finished, function, digits, marked && !function, false});
     *this = {};
@@ -181,18 +199,10 @@ void AppendTokens(std::string_view text, std::vector<Token>* tokens) {
   }
   Word word;
   for (size_t at = 0; at < text.size();) {
-    const auto c = static_cast<unsigned char>(text[at]);
-    if (c >= 0x80) {
-      AddCode(NextCode(text, &at), &word, tokens);
-      continue;
-    }
-    ++at;
-    if (kAscii.folded[c] != 0) {
-      word.Add(kAscii.folded[c], kAscii.marked[c]);
-      word.digits |= c <= '9';
-    } else if (c != '\'') {
-      word.Flush(tokens);
-    }
+    at = word.AddRun(text, at);
+    if (at == text.size()) break;
+    if (static_cast<unsigned char>(text[at]) >= 0x80) AddCode(NextCode(text, &at), &word, tokens);
+    else if (text[at++] != '\'') word.Flush(tokens);
   }
   word.Flush(tokens);
 }
