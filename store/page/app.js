@@ -134,12 +134,14 @@ function wilson(n, total) {
 }
 const percent = (x) => `${Math.round(100 * x)} %`;
 
-// Share and interval as words; with known rates also corrected for them (adjusted classify and count, Forman 2008).
+// Share and interval as words; with known rates also corrected for them (adjusted classify and count, Forman 2008), unless
+// errors alone would bring more (or less) than was seen at either end of the interval: then the rates do not hold here.
 function shareWords(n, total, rates) {
   const words = (share, low, high) => `${percent(share)} (${percent(low)} to ${percent(high)})`;
   const raw = [n / total, ...wilson(n, total)];
   const adjust = (share) => Math.min(1, Math.max(0, (share - rates.fault) / (rates.hit - rates.fault)));
-  return words(...raw) + (rates ? `, corrected ${words(...raw.map(adjust))}` : '');
+  const [share, low, high] = rates ? raw.map(adjust) : [];
+  return words(...raw) + (low < high ? `, corrected ${words(share, low, high)}` : '');
 }
 
 function partsOf(trends, names, prefix) {
