@@ -7,7 +7,7 @@ namespace racewatch::store {
 namespace {
 
 constexpr size_t kCellsMin = 1024;         // a page
-constexpr size_t kCellsQuick = 64u << 10;  // up to here a part grows by a quarter: moving cells costs more than what room is left
+constexpr size_t kCellsQuick = 64u << 10;  // up to here a part grows by a half: moving cells costs more than what room is left
 
 }  // namespace
 
@@ -28,7 +28,7 @@ void PostingTable::Place(uint32_t key, uint32_t cell, Cells* cells) {
 
 void PostingTable::Grow(Part* part) {
   const size_t before = part->cells.size();
-  Cells cells(std::max(kCellsMin, before + before / (before < kCellsQuick ? 4 : 8)), kFree);
+  Cells cells(std::max(kCellsMin, before + before / (before < kCellsQuick ? 2 : 8)), kFree);
   for (const uint32_t cell : part->cells)
     if (cell != kFree) Place(key_of_(Unpack(cell)), cell, &cells);
   part->cells.swap(cells);

@@ -88,7 +88,6 @@ void Comparison::Begin(const Entry& article, const Profile& profile) {
     facet.weights.clear();
     facet.cells.fill(0);
     for (size_t i = 0; i < features.size(); ++i) {
-      facet.weights.push_back(window_.Weight(features[i].hash));
       uint8_t at = static_cast<uint8_t>(features[i].hash);
       while (facet.cells[at] != 0) ++at;
       facet.cells[at] = static_cast<uint8_t>(i + 1);
@@ -121,8 +120,10 @@ double Comparison::ArticleInCandidate(const Entry& candidate, size_t facet) cons
   for (size_t i = 0; i < candidate.counts[facet]; ++i)
     if (const auto number = NumberOf(features[i], facet)) shared.set(*number);
   double found = 0, total = kShrink;
-  const std::vector<double>& weights = facets_[facet].weights;
-  for (size_t i = 0; i < weights.size() && profile_->features[facet][i].priority <= candidate.limits[facet]; ++i) {
+  const std::vector<Feature>& own = profile_->features[facet];
+  std::vector<double>& weights = facets_[facet].weights;
+  for (size_t i = 0; i < own.size() && own[i].priority <= candidate.limits[facet]; ++i) {
+    if (i == weights.size()) weights.push_back(window_.Weight(own[i].hash));
     total += weights[i];
     if (shared.test(i)) found += weights[i];
   }

@@ -50,7 +50,7 @@ class Comparison {
  private:
   // The article's side of a facet, numbered as in Profile::features.
   struct Facet {
-    std::vector<double> weights;
+    std::vector<double> weights;  // of the first ones, as far as they were asked for
     std::array<uint8_t, 256> cells{};  // feature → its number + 1; open addressing, at most a quarter full
   };
   void CompareFields(const Entry& candidate, Likeness* likeness) const;
@@ -63,7 +63,7 @@ class Comparison {
   const StoryWindow& window_;
   const Entry* article_ = nullptr;
   const Profile* profile_ = nullptr;
-  std::array<Facet, kFacets> facets_;
+  mutable std::array<Facet, kFacets> facets_;
 };
 
 // Between the dates of publication; 0 if either is unknown.
