@@ -188,6 +188,21 @@ base::Status ShadowStep::ChangeList(Generations next, const Claim& leader, Batch
   return engine_.Bind();
 }
 
+namespace {
+
+// The model of the series that are left when `next` takes over from what was tagged live: not that of the latest article,
+// for live ones come from the next model before the switch.
+base::Result<std::string> FormerModel(const View& whole, const std::string& next) {
+  RW_ASSIGN_OR_RETURN(const Progress progress, ReadProgress(whole));
+  if (progress.model_version != next) return progress.model_version;
+  const ModelSpan* former = nullptr;
+  for (const ModelSpan& span : progress.models)
+    if (span.generation == 0 && span.model_version != next && (former == nullptr || span.last_hour > former->last_hour)) former = &span;
+  return former == nullptr ? next : former->model_version;
+}
+
+}  // namespace
+
 base::Status ShadowStep::Switch(const Generation& generation, const Claim& leader, Done* done) {
   Engine& whole = engine_.mutable_whole();
   Generations next = engine_.generations();
@@ -206,10 +221,13 @@ base::Status ShadowStep::Switch(const Generation& generation, const Claim& leade
   chosen.state = Generation::State::kActive;
   chosen.switched_ms = clock_.NowMs();
   const uint32_t number = chosen.number;
-  if (next.active == 0) next.all.insert(next.all.begin(), {0, Generation::State::kClosed, status.model_version, 0, 0});
-  else
+  if (next.active == 0) {
+    RW_ASSIGN_OR_RETURN(std::string former, FormerModel(whole, model_version));
+    next.all.insert(next.all.begin(), {0, Generation::State::kClosed, std::move(former), 0, 0});
+  } else {
     for (Generation& one : next.all)
       if (one.number == next.active) one.state = Generation::State::kClosed;
+  }
   next.active = number;
   for (const auto& [where, offset] : status.counted) {
     RW_ASSIGN_OR_RETURN(const auto stored, whole.Get(Table::kMeta, ProgressKey(where)));

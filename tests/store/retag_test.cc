@@ -467,6 +467,17 @@ TEST_P(RetagTest, TheFormerSeriesStayUnderTheirVersionAndTheirArticlesGo) {
   EXPECT_NE(trends("m9").find("m1, m2"), std::string::npos) << trends("m9");
 }
 
+// A tagger takes the new model before the switch, so that the latest articles of the series that are left have its labels.
+TEST_P(RetagTest, TheFormerSeriesKeepTheirVersionWhenTheLatestArticlesAreOfTheNewModel) {
+  const auto [store, retagger, generation] = Build(OldStream(7));
+  Publish(AsNew(OldStream(8)));
+  ASSERT_TRUE(Cover(*store, *retagger));
+  EXPECT_EQ(Status().model_version, kNewModel);
+  ASSERT_TRUE(Switch(*store, generation));
+  EXPECT_EQ(Status().generations.Find(0)->model_version, "m1");
+  EXPECT_EQ(Status().generations.Find(generation)->model_version, kNewModel);
+}
+
 // Theme, stance and lean of the winning revision of each id, as plainly as it reads.
 std::map<std::string, std::set<std::string>> Labelled(const Stream& stream) {
   std::map<std::string, v1::TaggedArticle> winners;
