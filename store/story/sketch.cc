@@ -18,7 +18,7 @@ uint32_t Mix(uint64_t hash) {
   hash = (hash ^ (hash >> 31)) * 0x7FB5D329728EA185ull;
   hash = (hash ^ (hash >> 27)) * 0x81DADEF4BC2DD44Dull;
   const auto folded = static_cast<uint32_t>(hash >> 32);
-  return folded == 0 ? 1 : folded;
+  return folded == 0 ? 1 : folded;  // no feature is 0: StoryWindow marks free cells so
 }
 
 // A token's share of a gram before its place is weighed in.
