@@ -9,20 +9,6 @@ namespace {
 constexpr uint32_t kSpanWordsMax = 6;
 constexpr uint32_t kSpanCharactersMax = 12;
 
-// Lays the contributions of every row over its tokens, in equal parts.
-void LayOut(Reader& reader, const ModelFile& file, const Label& label) {
-  reader.token_weights.assign(reader.analysis.tokens.size(), 0.0f);
-  std::vector<float>& share = reader.row_shares;
-  share.resize(file.row_scales.size());
-  for (const RowHit& hit : reader.rows)
-    share[hit.row] = hit.value * LabelWeight(file, label, hit.row) / static_cast<float>(hit.count);
-  for (const Occurrence& o : reader.occurrences) {
-    const float each = share[o.row] / static_cast<float>(o.count + o.last_count);
-    for (uint32_t i = 0; i < o.count; ++i) reader.token_weights[o.first + i] += each;
-    for (uint32_t i = 0; i < o.last_count; ++i) reader.token_weights[o.last_first + i] += each;
-  }
-}
-
 }  // namespace
 
 float LabelWeight(const ModelFile& file, const Label& label, uint32_t row) {
@@ -35,22 +21,42 @@ float LabelWeight(const ModelFile& file, const Label& label, uint32_t row) {
   return sum;
 }
 
-void FindEvidence(Reader& reader, const ModelFile& file, const Label& label, size_t count,
-                  std::vector<EvidenceSpan>* spans) {
-  LayOut(reader, file, label);
+void LayOutEvidence(Reader& reader, const ModelFile& file, std::span<const Label* const> labels) {
+  reader.token_weights.assign(reader.analysis.tokens.size(), EvidenceLanes{});
+  std::vector<EvidenceLanes>& shares = reader.row_shares;
+  shares.resize(file.row_scales.size());
+  for (const RowHit& hit : reader.rows) {
+    EvidenceLanes& share = shares[hit.row];
+    share = {};
+    for (size_t l = 0; l < labels.size(); ++l)
+      share[l] = hit.value * LabelWeight(file, *labels[l], hit.row) / static_cast<float>(hit.count);
+  }
+  for (const Occurrence& o : reader.occurrences) {
+    EvidenceLanes each = shares[o.row];
+    for (float& lane : each) lane /= static_cast<float>(o.count + o.last_count);
+    const auto add = [&](uint32_t first, uint32_t count) {
+      for (uint32_t i = first; i < first + count; ++i)
+        for (size_t l = 0; l < kEvidenceLanes; ++l) reader.token_weights[i][l] += each[l];
+    };
+    add(o.first, o.count);
+    add(o.last_first, o.last_count);
+  }
+}
+
+void FindEvidence(const Reader& reader, size_t lane, size_t count, std::vector<EvidenceSpan>* spans) {
   spans->clear();
   const std::vector<Token>& tokens = reader.analysis.tokens;
-  const std::vector<float>& weights = reader.token_weights;
+  const auto weight = [&](size_t token) { return reader.token_weights[token][lane]; };
   for (size_t i = 0; i < tokens.size();) {
-    if (weights[i] <= 0) {
+    if (weight(i) <= 0) {
       ++i;
       continue;
     }
     const uint32_t longest = tokens[i].flags & Token::kUnspaced ? kSpanCharactersMax : kSpanWordsMax;
-    float sum = weights[i];
+    float sum = weight(i);
     size_t end = i + 1;
-    while (end < tokens.size() && end - i < longest && weights[end] > 0 && !(tokens[end].flags & Token::kClauseStart))
-      sum += weights[end++];
+    while (end < tokens.size() && end - i < longest && weight(end) > 0 && !(tokens[end].flags & Token::kClauseStart))
+      sum += weight(end++);
     const Token& last = tokens[end - 1];
     spans->push_back({tokens[i].start, last.start + last.length - tokens[i].start, sum});
     i = end;

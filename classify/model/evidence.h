@@ -2,6 +2,7 @@
 // strongest runs of tokens picked. Works on what a Reader holds of its last document; one thread.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "classify/model/label.h"
@@ -17,8 +18,11 @@ struct EvidenceSpan {
 // What one unit of a row's value adds to the label's logit.
 float LabelWeight(const ModelFile& file, const Label& label, uint32_t row);
 
-// Up to `count` spans with positive weight, strongest first.
-void FindEvidence(Reader& reader, const ModelFile& file, const Label& label, size_t count,
-                  std::vector<EvidenceSpan>* spans);
+// Lays the contributions of every row over its tokens, in equal parts, for up to kEvidenceLanes labels at once: the lane of a
+// label is its place in `labels`.
+void LayOutEvidence(Reader& reader, const ModelFile& file, std::span<const Label* const> labels);
+
+// Up to `count` spans with positive weight of one lane of what was laid out last, strongest first.
+void FindEvidence(const Reader& reader, size_t lane, size_t count, std::vector<EvidenceSpan>* spans);
 
 }  // namespace racewatch::classify

@@ -81,18 +81,20 @@ base::Result<Lexicon> Lexicon::Parse(std::string_view file_name, std::string_vie
 void Lexicon::BuildTable() {
   size_t size = 16;
   while (size < 2 * entries_.size()) size *= 2;
-  table_.assign(size, 0);
+  table_.assign(size, Slot{0, 0});
   mask_ = size - 1;
   for (uint32_t i = 0; i < entries_.size(); ++i) {
     uint64_t slot = entries_[i].hash & mask_;
-    while (table_[slot]) slot = (slot + 1) & mask_;
-    table_[slot] = i + 1;
+    while (table_[slot].entry) slot = (slot + 1) & mask_;
+    table_[slot] = {static_cast<uint32_t>(entries_[i].hash >> 32), i + 1};
   }
 }
 
 const LexiconEntry* Lexicon::Find(uint64_t hash) const {
-  for (uint64_t slot = hash & mask_; table_[slot]; slot = (slot + 1) & mask_)
-    if (const LexiconEntry& entry = entries_[table_[slot] - 1]; entry.hash == hash) return &entry;
+  const auto tag = static_cast<uint32_t>(hash >> 32);
+  for (uint64_t slot = hash & mask_; table_[slot].entry; slot = (slot + 1) & mask_)
+    if (table_[slot].tag == tag)
+      if (const LexiconEntry& entry = entries_[table_[slot].entry - 1]; entry.hash == hash) return &entry;
   return nullptr;
 }
 

@@ -59,7 +59,11 @@ class Lexicon {
 
   LexiconClasses classes_;
   std::vector<LexiconEntry> entries_;  // sorted by hash
-  std::vector<uint32_t> table_;        // open addressing: entry index + 1, 0 empty
+  struct Slot {
+    uint32_t tag;    // upper half of the hash: another term is told apart without a look at its entry
+    uint32_t entry;  // index + 1, 0 empty
+  };
+  std::vector<Slot> table_;  // open addressing
   uint64_t mask_ = 0;
 };
 

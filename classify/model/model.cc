@@ -84,6 +84,26 @@ void FillTags(const Decision& decision, const Scores& scores, v1::Tags* tags) {
   tags->mutable_lean()->set_score(scores.relevance * (lean == kUnsure ? std::max(p[0], p[1]) : p[static_cast<size_t>(lean)]));
 }
 
+// The strongest words of every label of `assigned`.
+void AddEvidence(const std::vector<size_t>& assigned, const ModelFile& file, Reader& reader, std::vector<EvidenceSpan>* spans, v1::Tags* tags) {
+  for (size_t from = 0; from < assigned.size(); from += kEvidenceLanes) {
+    std::array<const Label*, kEvidenceLanes> labels;
+    const size_t count = std::min(kEvidenceLanes, assigned.size() - from);
+    for (size_t l = 0; l < count; ++l) labels[l] = &AllLabels()[assigned[from + l]];
+    LayOutEvidence(reader, file, std::span(labels).first(count));
+    for (size_t l = 0; l < count; ++l) {
+      FindEvidence(reader, l, kEvidencePerLabel, spans);
+      for (const EvidenceSpan& span : *spans) {
+        v1::Evidence* evidence = tags->add_evidence();
+        evidence->set_label(labels[l]->name);
+        evidence->set_start(span.start);
+        evidence->set_length(span.length);
+        evidence->set_weight(span.weight);
+      }
+    }
+  }
+}
+
 void FillContributions(const Reader& reader, const ModelFile& file, const Label& label, v1::LabelExplanation* out) {
   std::vector<std::pair<float, uint32_t>> order;
   for (const RowHit& hit : reader.rows)
@@ -158,17 +178,7 @@ void Model::Classify(const DocumentView& document, Scratch& scratch, v1::Tags* t
   tags->mutable_relevance()->set_score(scores.relevance);
   if (decision.relevant) {
     FillTags(decision, scores, tags);
-    for (const size_t index : AssignedLabels(decision, scores)) {
-      const Label& label = AllLabels()[index];
-      FindEvidence(reader, *impl_->file, label, kEvidencePerLabel, &scratch.impl_->spans);
-      for (const EvidenceSpan& span : scratch.impl_->spans) {
-        v1::Evidence* evidence = tags->add_evidence();
-        evidence->set_label(label.name);
-        evidence->set_start(span.start);
-        evidence->set_length(span.length);
-        evidence->set_weight(span.weight);
-      }
-    }
+    AddEvidence(AssignedLabels(decision, scores), *impl_->file, reader, &scratch.impl_->spans, tags);
   }
   reader.Shrink();
 }

@@ -38,6 +38,10 @@ struct RowHit {
   float value;  // after the norm
 };
 
+// What words and rows weigh for several labels, side by side.
+inline constexpr size_t kEvidenceLanes = 8;
+using EvidenceLanes = std::array<float, kEvidenceLanes>;
+
 class Reader {
  public:
   // Tokens and the gate. Returns the gate's logit.
@@ -52,8 +56,8 @@ class Reader {
   std::vector<Occurrence> occurrences;
   std::vector<RowHit> rows;
   std::vector<RowHit> gate_rows;  // row is a slot of the gate's table
-  std::vector<float> token_weights;  // of the label looked at last
-  std::vector<float> row_shares;
+  std::vector<EvidenceLanes> token_weights;  // of the labels looked at last (evidence.h)
+  std::vector<EvidenceLanes> row_shares;
   Logits logits{};
 
  private:
