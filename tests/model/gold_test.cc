@@ -33,9 +33,9 @@ TEST_F(Gold, ScoresDoNotFall) {
   const Metrics metrics = Measure(judged);
   EXPECT_GE(metrics.documents, 100u);
   EXPECT_GE(metrics.relevance.F1(), 0.985);
-  EXPECT_GE(metrics.themes_all.F1(), 0.71);
-  EXPECT_GE(metrics.presence_all.F1(), 0.81);
-  EXPECT_GE(metrics.LeanMacro(), 0.80);
+  EXPECT_GE(metrics.themes_all.F1(), 0.68);
+  EXPECT_GE(metrics.presence_all.F1(), 0.84);
+  EXPECT_GE(metrics.LeanMacro(), 0.68);
 }
 
 TEST_F(Gold, ScoresOfTheLongerTextsDoNotFall) {
@@ -43,12 +43,12 @@ TEST_F(Gold, ScoresOfTheLongerTextsDoNotFall) {
   ASSERT_TRUE(ReadLabelled(kGoldMore, true, &more).ok());
   const Metrics metrics = Measure(JudgeWithModel(*model_, more));
   EXPECT_GE(metrics.documents, 300u);
-  EXPECT_GE(metrics.relevance.F1(), 0.935);
-  EXPECT_GE(metrics.ThemesMacro(), 0.75);
-  EXPECT_GE(metrics.themes_all.F1(), 0.75);
+  EXPECT_GE(metrics.relevance.F1(), 0.94);
+  EXPECT_GE(metrics.ThemesMacro(), 0.73);
+  EXPECT_GE(metrics.themes_all.F1(), 0.735);
   EXPECT_GE(metrics.presence_all.F1(), 0.80);
-  EXPECT_GE(metrics.StanceAverage(), 0.53);
-  EXPECT_GE(metrics.LeanMacro(), 0.68);
+  EXPECT_GE(metrics.StanceAverage(), 0.50);
+  EXPECT_GE(metrics.LeanMacro(), 0.66);
 }
 
 TEST_F(Gold, NoTextIsAmongTheTrainingPassages) {
