@@ -206,10 +206,13 @@ TEST_P(CorrectionsTest, AnArticleHasOnlySoManyOfThem) {
   EXPECT_TRUE(Add(Request(TestId(2))).ok());
 }
 
-// Adds corrections until it is killed and says so after each.
+// Stores fifty articles, then adds corrections until it is killed and says so after each.
 void AddForEver(const std::function<std::unique_ptr<Engine>()>& open, int say) {
   fakes::ManualClock clock(kTestNow);
   const auto engine = open();
+  std::vector<v1::TaggedArticle> articles;
+  for (uint64_t n = 0; n < 50; ++n) articles.push_back(MakeArticle(n));
+  if (!Apply(*engine, articles).ok()) _exit(2);
   Corrections corrections(*engine, clock);
   v1::AddCorrectionResponse response;
   for (uint64_t n = 0; corrections.Add(Request(TestId(n % 50), "reader " + std::to_string(n)), &response).ok(); ++n)
@@ -219,12 +222,6 @@ void AddForEver(const std::function<std::unique_ptr<Engine>()>& open, int say) {
 
 void KillWhileAdding(const std::function<std::unique_ptr<Engine>()>& open) {
   constexpr int kAcknowledged = 60;
-  {
-    const auto engine = open();
-    std::vector<v1::TaggedArticle> articles;
-    for (uint64_t n = 0; n < 50; ++n) articles.push_back(MakeArticle(n));
-    ASSERT_TRUE(Apply(*engine, articles).ok());
-  }
   int pipe_ends[2];
   ASSERT_EQ(pipe(pipe_ends), 0);
   const pid_t child = fork();
@@ -250,9 +247,6 @@ void KillWhileAdding(const std::function<std::unique_ptr<Engine>()>& open) {
 }
 
 TEST(CorrectionsKillTest, WhatWasAcknowledgedSurvivesOverRocksDb) {
-#ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "ThreadSanitizer knows no threads after a fork beside others, and RocksDB keeps some";
-#endif
   const TempDir dir;
   KillWhileAdding([&] { return RocksDbEngine::Open({.path = dir.path() + "/store"}).value(); });
 }
