@@ -20,10 +20,10 @@ namespace racewatch::classify {
 
 struct TrainOptions {
   uint64_t seed = 1;
-  uint32_t rows_max = 12000;       // vocabulary after pruning; hits per document are the cost of tagging
+  uint32_t rows_max = 16000;       // vocabulary after pruning; hits per document are the cost of tagging
   uint32_t gate_rows_max = 3000;   // vocabulary of the relevance gate
   double cost_relevance = 20.0;    // C of logistic regression by kind of head; larger fits harder
-  double cost_theme = 20.0;
+  double cost_theme = 10.0;
   double cost_presence = 12.0;
   double cost_polar = 3.0;
   double cost_side = 4.0;
