@@ -24,6 +24,7 @@ namespace racewatch::classify {
 
 class ClassifierClient;
 class ClassifierService;
+class SecondTier;
 class ServedModels;
 
 v1::ClassifierConfig WithDefaults(v1::ClassifierConfig config);
@@ -42,8 +43,10 @@ class ClassifierRole final : public base::Component {
   std::unique_ptr<ClassifierClient> LocalClient();
   // Loads the files again and swaps them in; on error what is in service stays. Any thread.
   base::Status Reload();
-  // The same with another file, which later Reloads load too.
-  base::Status Serve(const std::string& path);
+  // The same with another file and second tier (null: none), which later Reloads load too.
+  base::Status Serve(const std::string& path, std::shared_ptr<const SecondTier> second_tier);
+  // The one in service, or null.
+  std::shared_ptr<const SecondTier> second_tier() const;
 
   std::string name() const override { return "classifier"; }
   base::Status Start() override;

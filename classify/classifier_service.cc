@@ -40,6 +40,14 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
     std::function<void(Scratch&)> run;
   };
 
+  static prometheus::Counter& SecondTierCounter(prometheus::Registry& registry, const std::string& outcome) {
+    return prometheus::BuildCounter()
+        .Name("racewatch_classifier_second_tier_documents_total")
+        .Help("Documents that the second tier read, and relevant ones that it left out for want of time.")
+        .Register(registry)
+        .Add({{"outcome", outcome}});
+  }
+
   Impl(Options o, ServedModels& m, prometheus::Registry& registry)
       : options(o),
         models(m),
@@ -51,7 +59,9 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
                             .Register(registry)
                             .Add({}, prometheus::Histogram::BucketBoundaries{1, 2, 4, 8, 16, 32, 64})),
         queue_documents(base::MakeGauge(registry, "racewatch_classifier_queue_documents",
-                                        "Documents accepted and not yet tagged.")) {
+                                        "Documents accepted and not yet tagged.")),
+        second_tier_read(SecondTierCounter(registry, "read")),
+        second_tier_left_out(SecondTierCounter(registry, "left_out")) {
     for (size_t i = 0; i < options.threads; ++i)
       workers.emplace_back([this](std::stop_token stop) { Work(stop); });
   }
@@ -151,6 +161,7 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
   std::vector<AnswerLabels> TagBatch(const Model& model, const v1::ClassifyBatchRequest& request, Scratch& scratch,
                                      v1::ClassifyBatchResponse* response) {
     const auto started = std::chrono::steady_clock::now();
+    const auto until = started + options.second_tier_budget;
     std::vector<AnswerLabels> given(static_cast<size_t>(request.documents_size()));
     response->set_model_version(model.version());
     for (const v1::Document& document : request.documents()) {
@@ -162,7 +173,8 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
         metrics.Error("empty_document");
         continue;
       }
-      model.Classify(View(document), scratch, result->mutable_tags());
+      model.Classify(View(document), scratch, result->mutable_tags(), until);
+      CountSecondTier(model, result->tags());
       given[static_cast<size_t>(response->results_size()) - 1] = LabelsOf(result->tags());
     }
     metrics.Sent(request.documents_size());
@@ -171,13 +183,19 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
     return given;
   }
 
+  void CountSecondTier(const Model& model, const v1::Tags& tags) {
+    if (!tags.second_tier().empty()) second_tier_read.Increment();
+    else if (model.has_second_tier() && tags.relevance().label()) second_tier_left_out.Increment();
+  }
+
   // What the canary says of the same documents, beside the answer given.
   void Compare(const v1::ClassifyBatchRequest& request, const std::vector<AnswerLabels>& given, Comparison& canary, Scratch& scratch) {
     v1::Tags tags;
+    const auto until = std::chrono::steady_clock::now() + options.second_tier_budget;
     for (int i = 0; i < request.documents_size(); ++i) {
       const v1::Document& document = request.documents(i);
       if (IsEmpty(document)) continue;
-      canary.model()->Classify(View(document), scratch, &tags);
+      canary.model()->Classify(View(document), scratch, &tags, until);
       const AnswerLabels labels = LabelsOf(tags);
       canary.Add(given[static_cast<size_t>(i)], labels);
       label_metrics.Compared(given[static_cast<size_t>(i)], labels);
@@ -262,6 +280,8 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
   LabelMetrics label_metrics;
   prometheus::Histogram& batch_documents;
   prometheus::Gauge& queue_documents;
+  prometheus::Counter& second_tier_read;
+  prometheus::Counter& second_tier_left_out;
   std::condition_variable_any wake;
   std::condition_variable finished;
   std::deque<Job> queue;

@@ -31,6 +31,7 @@ class ClassifierService {
   struct Options {
     size_t threads = 2;
     size_t queue_documents_max = 1024;
+    std::chrono::milliseconds second_tier_budget{5000};  // of one batch
   };
   // `models` and `registry` outlive the service.
   ClassifierService(Options options, ServedModels& models, prometheus::Registry& registry);

@@ -22,10 +22,11 @@ Comparison::Counts Comparison::Of(size_t label) const {
 
 base::Result<std::unique_ptr<ServedModels>> ServedModels::Load(Options options, base::Log& log) {
   std::unique_ptr<ServedModels> out(new ServedModels(std::move(options), log));
-  RW_ASSIGN_OR_RETURN(out->serving_.model, Model::Load(out->options_.path));
+  out->second_tier_ = out->options_.second_tier;
+  RW_ASSIGN_OR_RETURN(out->serving_.model, Model::Load(out->options_.path, out->second_tier_));
   out->path_ = out->options_.path;
   if (out->options_.canary_path.empty()) return out;
-  auto canary = Model::Load(out->options_.canary_path);
+  auto canary = Model::Load(out->options_.canary_path, out->second_tier_);
   if (!canary.ok()) return canary.status().Annotate("canary");
   out->serving_.canary = std::make_shared<Comparison>(std::move(canary).value());
   return out;
@@ -62,13 +63,26 @@ base::Result<ServedModels::Change> ServedModels::ReloadFile(const std::string& n
   return change;
 }
 
-base::Result<ServedModels::Change> ServedModels::Serve(const std::string& path) {
+base::Result<ServedModels::Change> ServedModels::Serve(const std::string& path, std::shared_ptr<const SecondTier> second_tier) {
   const std::scoped_lock changing(change_mutex_);
-  return Take(path);
+  {
+    const std::scoped_lock lock(mutex_);
+    std::swap(second_tier_, second_tier);
+  }
+  auto change = Take(path);
+  if (change.ok()) return change;
+  const std::scoped_lock lock(mutex_);
+  second_tier_ = std::move(second_tier);
+  return change;
+}
+
+std::shared_ptr<const SecondTier> ServedModels::second_tier() const {
+  const std::scoped_lock lock(mutex_);
+  return second_tier_;
 }
 
 base::Result<ServedModels::Change> ServedModels::Take(const std::string& path) {
-  auto loaded = Model::Load(path);
+  auto loaded = Model::Load(path, second_tier());
   if (!loaded.ok()) {
     log_.Error("model_reload_failed", {{"path", path}, {"error", loaded.status().message()}});
     return loaded.status();
@@ -76,7 +90,7 @@ base::Result<ServedModels::Change> ServedModels::Take(const std::string& path) {
   std::shared_ptr<const Model> model = std::move(loaded).value();
   log_.Info("model_reloaded", {{"path", path}, {"version", model->version()}, {"sha256", model->sha256()}});
   const std::scoped_lock lock(mutex_);
-  if (model->sha256() != serving_.model->sha256()) return PutInService(std::move(model), path);
+  if (model->sha256() != serving_.model->sha256() || model->version() != serving_.model->version()) return PutInService(std::move(model), path);
   path_ = path;
   return Change{serving_.model, previous_ ? previous_->version() : ""};
 }
@@ -99,7 +113,7 @@ ServedModels::Change ServedModels::PutInService(std::shared_ptr<const Model> mod
 
 void ServedModels::ReloadCanary() {
   if (options_.canary_path.empty()) return;
-  auto loaded = Model::Load(options_.canary_path);
+  auto loaded = Model::Load(options_.canary_path, second_tier());
   if (!loaded.ok()) {
     log_.Error("canary_reload_failed", {{"path", options_.canary_path}, {"error", loaded.status().message()}});
     return;

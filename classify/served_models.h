@@ -49,6 +49,7 @@ class ServedModels {
     std::string path;
     std::string canary_path;  // empty: none
     double canary_percent = 0;
+    std::shared_ptr<const SecondTier> second_tier = nullptr;  // of every model, the canary too
   };
   // Errors as Model::Load, of either file. `log` outlives this object.
   static base::Result<std::unique_ptr<ServedModels>> Load(Options options, base::Log& log);
@@ -74,8 +75,9 @@ class ServedModels {
   // The same with another file in the folder of the configured one; empty: the file in service. INVALID_ARGUMENT: `name`
   // leads out of that folder; FAILED_PRECONDITION: the file does not load.
   base::Result<Change> ReloadFile(const std::string& name);
-  // The same with any file, which later Reloads read too.
-  base::Result<Change> Serve(const std::string& path);
+  // The same with any file and second tier, with which later Reloads are made too.
+  base::Result<Change> Serve(const std::string& path, std::shared_ptr<const SecondTier> second_tier);
+  std::shared_ptr<const SecondTier> second_tier() const;
   // Goes back to the model that answered before the last change; FAILED_PRECONDITION: there was none. Once more undoes it.
   base::Result<Change> Rollback();
 
@@ -91,6 +93,7 @@ class ServedModels {
   mutable std::mutex mutex_;   // everything below
   Serving serving_;
   std::string path_;
+  std::shared_ptr<const SecondTier> second_tier_;
   std::shared_ptr<const Model> previous_;
   std::string previous_path_;
   std::atomic<uint64_t> calls_ = 0;

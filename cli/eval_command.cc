@@ -7,6 +7,7 @@
 #include "classify/model/probes.h"
 #include "classify/model/training.h"
 #include "cli/command.h"
+#include "cli/model_flags.h"
 
 namespace racewatch::cli {
 namespace {
@@ -28,18 +29,16 @@ int EvaluateProbes(const classify::Model& model, const std::vector<std::string>&
   return kExitOk;
 }
 
-int EvaluateModel(const std::string& model_path, const std::vector<std::string>& gold, const std::string& scope,
+int EvaluateModel(const classify::Model& model, const std::vector<std::string>& gold, const std::string& scope,
                   const std::vector<std::string>& probes) {
-  const auto model = classify::Model::Load(model_path);
-  if (!model.ok()) return Fail(ExitCodeFor(model.status()), model.status().message());
   std::vector<classify::LabelledDocument> documents;
   for (const std::string& path : gold)
     if (const base::Status status = classify::ReadLabelled(path, true, &documents); !status.ok())
       return Fail(ExitCodeFor(status), status.message());
   const std::vector<uint32_t> groups = classify::Groups(documents);
   CutToScope(scope, &documents);
-  if (!gold.empty()) std::cout << classify::FormatReport(classify::JudgeWithModel(**model, documents), groups);
-  return probes.empty() ? kExitOk : EvaluateProbes(**model, probes);
+  if (!gold.empty()) std::cout << classify::FormatReport(classify::JudgeWithModel(model, documents), groups);
+  return probes.empty() ? kExitOk : EvaluateProbes(model, probes);
 }
 
 int CrossValidate(const classify::TrainingInputs& inputs, const classify::TrainOptions& options, uint32_t folds) {
@@ -57,7 +56,7 @@ int RunEval(int argc, char** argv) {
   CLI::App app("Scores a model on labelled texts, or cross-validates training over disjoint outlets.", "racewatch eval");
   std::vector<std::string> gold, probes;
   std::string scope = "full";
-  std::string model_path = classify::DefaultModelPath();
+  std::string model_path = classify::DefaultModelPath(), second_tier;
   classify::TrainingInputs inputs;
   classify::TrainOptions options;
   uint32_t folds = 5;
@@ -66,6 +65,7 @@ int RunEval(int argc, char** argv) {
       ->capture_default_str()->check(CLI::IsMember({"full", "summary", "title"}));
   app.add_option("--probes", probes, "Probe pairs to score the model on, JSON lines");
   app.add_option("--model", model_path, "Model file")->capture_default_str();
+  AddSecondTierFlag(app, &second_tier);
   app.add_option("--corpus", inputs.corpus, "Cross-validate on these labelled real texts instead");
   app.add_option("--own", inputs.own, "Passages added to every training part");
   app.add_option("--counted", inputs.counted, "Folder of real texts of which only counts are kept (racewatch count)");
@@ -84,7 +84,10 @@ int RunEval(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return Fail(kExitUsage, std::string("eval: ") + error.what());
   }
-  return inputs.corpus.empty() ? EvaluateModel(model_path, gold, scope, probes) : CrossValidate(inputs, options, folds);
+  if (!inputs.corpus.empty()) return CrossValidate(inputs, options, folds);
+  const auto model = LoadModel(model_path, second_tier);
+  if (!model.ok()) return FailToLoad(model.status());
+  return EvaluateModel(**model, gold, scope, probes);
 }
 
 }  // namespace racewatch::cli

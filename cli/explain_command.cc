@@ -12,6 +12,7 @@
 
 #include "classify/model/model.h"
 #include "cli/command.h"
+#include "cli/model_flags.h"
 #include "racewatch/v1/classifier_service.pb.h"
 
 namespace racewatch::cli {
@@ -64,12 +65,10 @@ void PrintLabel(const v1::LabelExplanation& label, int top) {
   if (label.contributions_size() > top) std::printf("  %+7.3f  (%d more)\n", rest, label.contributions_size() - top);
 }
 
-int ExplainInput(const Input& input, const std::string& model_path, const std::vector<std::string>& labels, int top, bool colour) {
-  const auto model = classify::Model::Load(model_path);
-  if (!model.ok()) return Fail(ExitCodeFor(model.status()), model.status().message());
+int ExplainInput(const Input& input, const classify::Model& model, const std::vector<std::string>& labels, int top, bool colour) {
   classify::Scratch scratch;
   v1::ExplainResponse response;
-  const base::Status status = (*model)->Explain({input.title, input.text, input.language}, labels, scratch, &response);
+  const base::Status status = model.Explain({input.title, input.text, input.language}, labels, scratch, &response);
   if (!status.ok()) return Fail(kExitUsage, status.message());
   const std::string document = input.title + "\n" + input.text;
   for (const v1::LabelExplanation& label : response.labels()) {
@@ -83,7 +82,7 @@ int ExplainInput(const Input& input, const std::string& model_path, const std::v
 
 int RunExplain(int argc, char** argv) {
   CLI::App app("Shows why a document gets its labels: bias and contributions, which add up to the logit.", "racewatch explain");
-  std::string file, model_path = classify::DefaultModelPath(), colour = "auto";
+  std::string file, model_path = classify::DefaultModelPath(), colour = "auto", second_tier;
   std::vector<std::string> labels;
   int top = 12;
   app.add_option("FILE", file, "A document as JSON, or plain text with its title on the first line; standard input if absent or -");
@@ -91,6 +90,7 @@ int RunExplain(int argc, char** argv) {
   app.add_option("--top", top, "Contributions shown per label")->capture_default_str();
   app.add_option("--color", colour, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--model", model_path, "Model file")->capture_default_str();
+  AddSecondTierFlag(app, &second_tier);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -106,7 +106,9 @@ int RunExplain(int argc, char** argv) {
   }
   std::istream& in = opened.is_open() ? opened : std::cin;
   const std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  return ExplainInput(ParseInput(content), model_path, labels, top, colour == "always" || (colour == "auto" && isatty(1)));
+  const auto model = LoadModel(model_path, second_tier);
+  if (!model.ok()) return FailToLoad(model.status());
+  return ExplainInput(ParseInput(content), **model, labels, top, colour == "always" || (colour == "auto" && isatty(1)));
 }
 
 }  // namespace racewatch::cli

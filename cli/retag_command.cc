@@ -13,9 +13,12 @@
 
 #include "base/pause.h"
 #include "classify/classifier_client.h"
+#include "classify/model/model.h"
+#include "classify/second_tier/language_model_tier.h"
 #include "classify/tagger_role.h"
 #include "cli/bus.h"
 #include "cli/commands.h"
+#include "cli/model_flags.h"
 #include "cli/process.h"
 #include "cli/retag_worker.h"
 #include "cli/store_client.h"
@@ -36,6 +39,7 @@ constexpr int kSwitchTries = 20;
 
 struct RetagFlags {
   std::string model;
+  std::string second_tier;
   std::string server = kDefaultStoreServer;
   std::string config;
   std::string output = "text";
@@ -135,7 +139,9 @@ class RemoteTagging final : public Tagging {
  public:
   explicit RemoteTagging(const RetagFlags& flags) : flags_(flags) {}
   base::Status Begin() override {
-    return Tell(flags_, "retag/run", {{"model", std::filesystem::absolute(flags_.model).string()}, {"rate", flags_.rate}}).status();
+    return Tell(flags_, "retag/run", {{"model", std::filesystem::absolute(flags_.model).string()},
+                                   {"second_tier", flags_.second_tier.empty() ? "" : std::filesystem::absolute(flags_.second_tier).string()},
+                                   {"rate", flags_.rate}}).status();
   }
   base::Result<State> Read() override {
     const auto asked = Ask(flags_, "retag/worker");
@@ -339,11 +345,12 @@ int RunOverKafka(const RetagFlags& flags, std::shared_ptr<const classify::Model>
 int RunRetag(int argc, char** argv) {
   CLI::App app("Tags the archive again with another model beside the live one, shows what changes, then switches all series at once. The\n"
                "former series stay under their model version (racewatch trends --model-version). Run it again to go on after a break.\n"
-               "usage: racewatch retag --model FILE [--server HOST:PORT] [--config F] [--no-switch]\n"
+               "usage: racewatch retag --model FILE [--second-tier FILE] [--server HOST:PORT] [--config F] [--no-switch]\n"
                "       racewatch retag --status | --cancel [--server HOST:PORT]",
                "racewatch retag");
   RetagFlags flags;
   app.add_option("--model", flags.model, "model file that tags from now on");
+  AddSecondTierFlag(app, &flags.second_tier);
   AddServerFlag(app, &flags.server);
   app.add_option("--config", flags.config, "configuration of a tagger: with Kafka, this process tags; without, the running `up` does");
   app.add_flag("--no-switch", flags.no_switch, "stop after the report; both models go on in `up`, and a further run switches");
@@ -358,12 +365,20 @@ int RunRetag(int argc, char** argv) {
   if (flags.cancel && flags.status) return Fail(kExitUsage, "retag: --status or --cancel, not both");
   if (flags.cancel || flags.status) return PrintStatus(flags);
   if (flags.model.empty()) return Fail(kExitUsage, "retag: --model FILE is needed");
-  auto loaded = classify::Model::Load(flags.model);
-  if (!loaded.ok()) return Fail(loaded.status().code() == base::Code::kNotFound ? kExitIo : kExitBadData, "retag: " + loaded.status().message());
+  // The running `up` reads with its own; here only its version is needed.
+  const bool local = !flags.config.empty();
+  auto loaded = LoadModel(flags.model, local ? flags.second_tier : "");
+  if (!loaded.ok()) return FailToLoad(loaded.status().Annotate("retag"));
   std::shared_ptr<const classify::Model> model = std::move(loaded).value();
-  if (!flags.config.empty()) return RunOverKafka(flags, std::move(model));
+  if (local) return RunOverKafka(flags, std::move(model));
+  std::string version = model->version();
+  if (!flags.second_tier.empty()) {
+    const auto second = classify::SecondTierVersion({flags.second_tier});
+    if (!second.ok()) return Fail(kExitBadData, "retag: " + second.status().message());
+    version += "+" + *second;
+  }
   RemoteTagging tagging(flags);
-  return Finish(Retag(flags, tagging, model->version()));
+  return Finish(Retag(flags, tagging, version));
 }
 
 }  // namespace racewatch::cli

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "classify/classifier_role.h"
+#include "classify/second_tier/language_model_tier.h"
 #include "store/http_params.h"
 #include "store/retag_status.h"
 #include "store/store_role.h"
@@ -59,8 +60,18 @@ base::Result<std::string> RetagService::Run(const std::string& body) {
   if (!request.is_object() || !request.contains("model") || !request["model"].is_string())
     return base::InvalidArgument("retag: {\"model\":\"FILE\"} is needed");
   const std::string path = request["model"].get<std::string>();
+  const std::string second_tier_path = request.contains("second_tier") && request["second_tier"].is_string() ? request["second_tier"].get<std::string>() : "";
   const double rate = request.contains("rate") && request["rate"].is_number() ? request["rate"].get<double>() : 0;
-  auto loaded = classify::Model::Load(path);
+  std::shared_ptr<const classify::SecondTier> second_tier;
+  if (!second_tier_path.empty()) {
+    second_tier = classifier_.second_tier();
+    if (!second_tier) {
+      auto read = classify::LoadSecondTier({second_tier_path});
+      if (!read.ok()) return base::InvalidArgument(read.status().message());
+      second_tier = std::move(read).value();
+    }
+  }
+  auto loaded = classify::Model::Load(path, second_tier);
   if (!loaded.ok()) return base::InvalidArgument(loaded.status().message());
   const std::shared_ptr<const classify::Model> model = std::move(loaded).value();
   const std::scoped_lock lock(mutex_);
@@ -71,6 +82,7 @@ base::Result<std::string> RetagService::Run(const std::string& body) {
     worker_ = std::make_unique<RetagWorker>(RetagWorker::Options{generation, rate}, bus_, model, [this, generation] { return Held(generation); }, clock_, log_);
     worker_->Start();
     model_path_ = path;
+    second_tier_ = second_tier;
     log_.Info("retag_started", {{"generation", generation}, {"model", path}, {"version", model->version()}});
   }
   return Json{{"generation", generation}, {"model_version", model->version()}}.dump();
@@ -79,7 +91,7 @@ base::Result<std::string> RetagService::Run(const std::string& body) {
 base::Result<std::string> RetagService::Serve() {
   const std::scoped_lock lock(mutex_);
   if (!worker_) return base::FailedPrecondition("retag: none runs in this process");
-  RW_RETURN_IF_ERROR(classifier_.Serve(model_path_));
+  RW_RETURN_IF_ERROR(classifier_.Serve(model_path_, second_tier_));
   return Json{{"model", model_path_}, {"model_version", worker_->model().version()}}.dump();
 }
 

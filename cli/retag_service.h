@@ -44,6 +44,7 @@ class RetagService final : public base::Component {
   mutable std::mutex mutex_;
   bool stopped_ = false;
   std::string model_path_;
+  std::shared_ptr<const classify::SecondTier> second_tier_;
   std::unique_ptr<RetagWorker> worker_;
 };
 

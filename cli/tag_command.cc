@@ -7,6 +7,7 @@
 
 #include "classify/model/model.h"
 #include "cli/command.h"
+#include "cli/model_flags.h"
 #include "racewatch/v1/tags.pb.h"
 
 namespace racewatch::cli {
@@ -39,6 +40,7 @@ ordered_json TagsToJson(const v1::Tags& tags) {
   for (const v1::Evidence& e : tags.evidence())
     out["evidence"].push_back({{"label", e.label()}, {"start", e.start()}, {"length", e.length()}, {"weight", e.weight()}});
   out["model_version"] = tags.model_version();
+  if (!tags.second_tier().empty()) out["second_tier"] = tags.second_tier();
   return out;
 }
 
@@ -55,10 +57,9 @@ ordered_json TagLine(const std::string& line, const classify::Model& model, bool
   if (object.find("title") == object.end() && object.find("text") == object.end())
     throw std::runtime_error("neither \"title\" nor \"text\"");
   const classify::DocumentView document{title, text, language};
-  model.Classify(document, scratch, tags);
+  const classify::Scores scores = model.Classify(document, scratch, tags);
   out.update(TagsToJson(*tags));
   if (theme_scores && tags->relevance().label()) {
-    const classify::Scores scores = model.Score(document, scratch);
     for (size_t i = 0; i < base::kThemes.size(); ++i) out["theme_scores"][std::string(base::kThemes[i])] = scores.themes[i];
   }
   return out;
@@ -86,10 +87,11 @@ int TagStream(std::istream& in, const classify::Model& model, bool theme_scores)
 
 int RunTag(int argc, char** argv) {
   CLI::App app("Tags documents: {\"id\",\"title\",\"text\",\"lang\"?} a line to relevance, themes, stance, lean and evidence.", "racewatch tag");
-  std::string file, model_path = classify::DefaultModelPath();
+  std::string file, model_path = classify::DefaultModelPath(), second_tier;
   bool theme_scores = false;
   app.add_option("FILE", file, "JSON lines; standard input if absent or -");
   app.add_option("--model", model_path, "Model file")->capture_default_str();
+  AddSecondTierFlag(app, &second_tier);
   app.add_flag("--theme-scores", theme_scores, "Add the probability of every theme");
   try {
     app.parse(argc, argv);
@@ -99,8 +101,8 @@ int RunTag(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return Fail(kExitUsage, std::string("tag: ") + error.what());
   }
-  const auto model = classify::Model::Load(model_path);
-  if (!model.ok()) return Fail(ExitCodeFor(model.status()), model.status().message());
+  const auto model = LoadModel(model_path, second_tier);
+  if (!model.ok()) return FailToLoad(model.status());
   if (file.empty() || file == "-") return TagStream(std::cin, **model, theme_scores);
   std::ifstream in(file, std::ios::binary);
   if (!in) return Fail(kExitIo, "tag: read " + file + ": no such file");

@@ -33,6 +33,8 @@ endforeach()
 find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
 find_library(CLD2_LIBRARY cld2 REQUIRED)
 find_library(DEFLATE_LIBRARY deflate REQUIRED)
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
 if(link_archives)

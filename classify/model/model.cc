@@ -13,6 +13,7 @@
 #include "classify/model/language.h"
 #include "classify/model/model_file.h"
 #include "classify/model/reader.h"
+#include "classify/model/second_tier.h"
 #include "racewatch/v1/classifier_service.pb.h"
 #include "racewatch/v1/tags.pb.h"
 
@@ -34,7 +35,22 @@ Scratch::Scratch(Scratch&&) noexcept = default;
 Scratch& Scratch::operator=(Scratch&&) noexcept = default;
 
 struct Model::Impl {
-  explicit Impl(std::unique_ptr<ModelFile> f) : file(std::move(f)), tables(*file) {}
+  Impl(std::unique_ptr<ModelFile> f, std::shared_ptr<const SecondTier> second)
+      : file(std::move(f)), tables(*file), second_tier(std::move(second)),
+        version(file->meta.version + (second_tier ? "+" + second_tier->version() : "")) {}
+
+  struct Answer {
+    Scores scores;
+    Decision decision;
+    bool revised = false;
+  };
+  Answer Judge(const DocumentView& document, Reader& reader, Deadline until) const {
+    Answer answer;
+    if (!Read(document, reader, &answer.scores)) return answer;
+    if (second_tier) answer.revised = second_tier->Revise(document, until, &answer.scores);
+    answer.decision = Decide(answer.scores, file->meta.scopes[ScopeOf(document.text)].thresholds);
+    return answer;
+  }
 
   // Reads the document; false if the gate stopped it, and then only scores->relevance is set.
   bool Read(const DocumentView& document, Reader& reader, Scores* scores) const {
@@ -48,8 +64,10 @@ struct Model::Impl {
     return true;
   }
 
-  std::unique_ptr<ModelFile> file;
-  ModelTables tables;
+  const std::unique_ptr<ModelFile> file;
+  const ModelTables tables;
+  const std::shared_ptr<const SecondTier> second_tier;
+  const std::string version;
 };
 
 namespace {
@@ -159,16 +177,14 @@ void FillGateContributions(const DocumentView& document, const Reader& reader, c
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Model::~Model() = default;
 
-base::Result<std::unique_ptr<Model>> Model::Load(const std::string& path) {
+base::Result<std::unique_ptr<Model>> Model::Load(const std::string& path, std::shared_ptr<const SecondTier> second_tier) {
   RW_ASSIGN_OR_RETURN(std::unique_ptr<ModelFile> file, ModelFile::Open(path));
-  return std::unique_ptr<Model>(new Model(std::make_unique<Impl>(std::move(file))));
+  return std::unique_ptr<Model>(new Model(std::make_unique<Impl>(std::move(file), std::move(second_tier))));
 }
 
-void Model::Classify(const DocumentView& document, Scratch& scratch, v1::Tags* tags) const {
+Scores Model::Classify(const DocumentView& document, Scratch& scratch, v1::Tags* tags, Deadline until) const {
   Reader& reader = scratch.impl_->reader;
-  Scores scores;
-  const bool read = impl_->Read(document, reader, &scores);
-  const Decision decision = read ? Decide(scores, impl_->file->meta.scopes[ScopeOf(document.text)].thresholds) : Decision{};
+  const auto [scores, decision, revised] = impl_->Judge(document, reader, until);
   tags->Clear();
   tags->set_model_version(version());
   tags->set_taxonomy_version(std::string(base::kTaxonomyVersion));
@@ -180,7 +196,9 @@ void Model::Classify(const DocumentView& document, Scratch& scratch, v1::Tags* t
     FillTags(decision, scores, tags);
     AddEvidence(AssignedLabels(decision, scores), *impl_->file, reader, &scratch.impl_->spans, tags);
   }
+  if (revised) tags->set_second_tier(impl_->second_tier->version());
   reader.Shrink();
+  return scores;
 }
 
 Scores Model::Score(const DocumentView& document, Scratch& scratch) const {
@@ -199,7 +217,7 @@ base::Status Model::Explain(const DocumentView& document, const std::vector<std:
     wanted.push_back(*index);
   }
   response->Clear();
-  Classify(document, scratch, response->mutable_tags());
+  const Scores revised = Classify(document, scratch, response->mutable_tags());
   Reader& reader = scratch.impl_->reader;
   const ModelFile& file = *impl_->file;
   const ScopeSettings& settings = file.meta.scopes[ScopeOf(document.text)];
@@ -208,13 +226,13 @@ base::Status Model::Explain(const DocumentView& document, const std::vector<std:
   const bool stopped = Sigmoid(double{settings.gate_platt[0]} * gate + settings.gate_platt[1]) < kGateProbabilityMin;
   const Logits& logits = reader.ReadRows(document, impl_->tables);
   scores = ToScores(logits, settings.calibration);
-  if (wanted.empty()) wanted = AssignedLabels(stopped ? Decision{} : Decide(scores, settings.thresholds), scores);
+  if (wanted.empty()) wanted = AssignedLabels(stopped ? Decision{} : Decide(revised, settings.thresholds), revised);
   if (wanted.empty()) wanted.push_back(0);
   for (const size_t index : wanted) {
     const Label& label = AllLabels()[index];
     v1::LabelExplanation* out = response->add_labels();
     out->set_label(label.name);
-    out->set_probability(label.Probability(scores));
+    out->set_probability(label.Probability(stopped ? scores : revised));
     double bias = 0, logit = 0;
     for (size_t i = 0; i < label.part_count; ++i) {
       bias += double{label.parts[i].sign} * file.meta.bias[label.parts[i].head];
@@ -235,7 +253,8 @@ base::Status Model::Explain(const DocumentView& document, const std::vector<std:
   return base::Status::Ok();
 }
 
-const std::string& Model::version() const { return impl_->file->meta.version; }
+const std::string& Model::version() const { return impl_->version; }
+bool Model::has_second_tier() const { return impl_->second_tier != nullptr; }
 const std::string& Model::sha256() const { return impl_->file->sha256; }
 size_t Model::features() const { return impl_->file->row_scales.size(); }
 const std::string& Model::card() const { return impl_->file->meta.card; }
@@ -247,15 +266,16 @@ std::vector<std::string> Model::labels() const {
   return names;
 }
 
-std::string DefaultModelPath() {
-  if (const char* path = std::getenv("RACEWATCH_MODEL"); path && *path) return path;
-  constexpr const char* kName = "racewatch-1.model";
+std::string ShippedFile(const char* variable, const std::string& name) {
+  if (const char* path = std::getenv(variable); path && *path) return path;
   std::error_code error;
   const std::filesystem::path binary = std::filesystem::read_symlink("/proc/self/exe", error);
   for (const std::filesystem::path& candidate :
-       {binary.parent_path() / kName, binary.parent_path().parent_path() / "share" / "racewatch" / kName})
+       {binary.parent_path() / name, binary.parent_path().parent_path() / "share" / "racewatch" / name})
     if (!error && std::filesystem::exists(candidate, error)) return candidate.string();
-  return std::string(RACEWATCH_SOURCE_DIR "/classify/model/data/") + kName;
+  return RACEWATCH_SOURCE_DIR "/classify/model/data/" + name;
 }
+
+std::string DefaultModelPath() { return ShippedFile("RACEWATCH_MODEL", "racewatch-1.model"); }
 
 }  // namespace racewatch::classify

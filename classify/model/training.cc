@@ -112,8 +112,8 @@ std::vector<Judged> JudgeWithModel(const Model& model, const std::vector<Labelle
   std::vector<Judged> judged;
   for (const LabelledDocument& d : documents) {
     const DocumentView view{d.title, d.text, d.language};
-    model.Classify(view, scratch, &tags);
-    judged.push_back({&d, model.Score(view, scratch), FromTags(tags)});
+    const Scores scores = model.Classify(view, scratch, &tags);
+    judged.push_back({&d, scores, FromTags(tags)});
   }
   return judged;
 }

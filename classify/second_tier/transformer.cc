@@ -1,0 +1,339 @@
+#include "classify/second_tier/transformer.h"
+
+#include <omp.h>
+
+#include <bit>
+#include <cmath>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "classify/second_tier/gguf.h"
+#include "classify/second_tier/product.h"
+
+namespace racewatch::classify {
+namespace {
+
+using Type = dnnl::memory::data_type;
+using Then = Product::Then;
+
+constexpr float kUnseen = -1e30f;
+constexpr uint64_t kWidthMax = 1u << 16, kLayersMax = 1024;
+
+struct Shape {
+  uint64_t layers = 0, width = 0, heads = 0, groups = 0, inner = 0;
+  double epsilon = 0, rotation_base = 0;
+  uint64_t head_width() const { return width / heads; }
+  uint64_t queries() const { return heads / groups; }  // per group of heads that share keys and values
+  uint64_t shared_width() const { return groups * head_width(); }
+};
+
+base::Result<Shape> ReadShape(const GgufFile& file, uint32_t layers_wanted) {
+  RW_ASSIGN_OR_RETURN(const std::string_view kind, file.Text("general.architecture"));
+  const auto fail = [&](const std::string& what) { return base::FailedPrecondition("load " + file.path() + ": " + what); };
+  if (kind != "qwen2") return fail("architecture " + std::string(kind) + ", qwen2 expected");
+  Shape s;
+  RW_ASSIGN_OR_RETURN(s.layers, file.Count("qwen2.block_count"));
+  RW_ASSIGN_OR_RETURN(s.width, file.Count("qwen2.embedding_length"));
+  RW_ASSIGN_OR_RETURN(s.heads, file.Count("qwen2.attention.head_count"));
+  RW_ASSIGN_OR_RETURN(s.groups, file.Count("qwen2.attention.head_count_kv"));
+  RW_ASSIGN_OR_RETURN(s.inner, file.Count("qwen2.feed_forward_length"));
+  RW_ASSIGN_OR_RETURN(s.epsilon, file.Real("qwen2.attention.layer_norm_rms_epsilon"));
+  RW_ASSIGN_OR_RETURN(s.rotation_base, file.Real("qwen2.rope.freq_base"));
+  const bool sane = s.layers > 0 && s.layers <= kLayersMax && s.width > 0 && s.width <= kWidthMax && s.inner > 0 && s.inner <= kWidthMax &&
+                    s.heads > 0 && s.groups > 0 && s.heads % s.groups == 0 && s.width % s.heads == 0 && s.head_width() % 2 == 0;
+  if (!sane) return fail("sizes that do not go together");
+  if (layers_wanted > s.layers) return fail(std::to_string(s.layers) + " layers, " + std::to_string(layers_wanted) + " needed");
+  if (layers_wanted) s.layers = layers_wanted;
+  return s;
+}
+
+// Rounded to the nearest, ties to even.
+uint16_t ToBrainFloat(float f) {
+  const auto bits = std::bit_cast<uint32_t>(f);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16);
+}
+
+// A buffer of oneDNN's active type.
+class Active {
+ public:
+  explicit Active(bool brain) : brain_(brain) {}
+  void Resize(size_t count) { bytes_.resize(count * (brain_ ? 2 : 4)); }
+  void* data() { return bytes_.data(); }
+  void Set(size_t at, const float* from, size_t count) {
+    if (brain_) {
+      auto* to = reinterpret_cast<uint16_t*>(bytes_.data()) + at;
+      for (size_t i = 0; i < count; ++i) to[i] = ToBrainFloat(from[i]);
+    } else {
+      std::copy_n(from, count, reinterpret_cast<float*>(bytes_.data()) + at);
+    }
+  }
+
+ private:
+  const bool brain_;
+  std::vector<unsigned char> bytes_;
+};
+
+bool HasBrainFloats() {
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa()), wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  return (isa & wanted) == wanted;
+}
+
+// Where each ending lies behind the beginning.
+struct Layout {
+  std::vector<int32_t> tokens;
+  std::vector<size_t> starts, ends, positions;
+  size_t beginning = 0, rows = 0;  // rows: tokens and padding
+};
+
+Layout LayOut(std::span<const int32_t> beginning, std::span<const std::vector<int32_t>> endings) {
+  Layout l;
+  l.beginning = beginning.size();
+  l.tokens.assign(beginning.begin(), beginning.end());
+  for (size_t i = 0; i < beginning.size(); ++i) l.positions.push_back(i);
+  for (const std::vector<int32_t>& ending : endings) {
+    l.starts.push_back(l.tokens.size());
+    l.tokens.insert(l.tokens.end(), ending.begin(), ending.end());
+    l.ends.push_back(l.tokens.size());
+    for (size_t i = 0; i < ending.size(); ++i) l.positions.push_back(beginning.size() + i);
+  }
+  l.rows = (l.tokens.size() + kRowStep - 1) / kRowStep * kRowStep;
+  l.positions.resize(l.rows, 0);
+  return l;
+}
+
+// Strikes out of one row of scores what comes later, and the other endings.
+void StrikeOut(const Layout& l, size_t row, float* scores) {
+  std::fill(scores + row + 1, scores + l.rows, kUnseen);
+  for (size_t e = 0; e < l.starts.size(); ++e)
+    if (row >= l.starts[e] && row < l.ends[e]) std::fill(scores + l.beginning, scores + l.starts[e], kUnseen);
+}
+
+}  // namespace
+
+struct Transformer::Impl {
+  struct Layer {
+    std::vector<float> attention_norm, inner_norm, qkv_bias;
+    dnnl::memory qkv, output, gate, up, down;
+  };
+
+  Impl(Shape s, bool brain, uint32_t thread_count);
+  base::Status ReadLayer(const GgufFile& model, const GgufFile* update, const std::string& prefix, Layer* layer);
+  // Of several tensors of `columns`, one below the other.
+  base::Result<std::vector<float>> ReadWeights(const GgufFile& model, const GgufFile* update, uint64_t columns,
+                                               const std::vector<std::pair<std::string, uint64_t>>& parts) const;
+  void Embed(const Layout& l);
+  void Normalise(const std::vector<float>& x, size_t rows, const std::vector<float>& weights, Active* to) const;
+  void Rotate(const Layout& l);
+  void Attend(const Layout& l, const Layer& layer);
+  void Feed(size_t rows, const Layer& layer);
+  std::vector<float> Run(const Layout& l);
+
+  Shape shape;
+  int threads;
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+  Product qkv, output, gate, up, down;
+  Attention attention;
+  const GgufTensor* embedding = nullptr;
+  std::vector<Layer> layers;
+  std::vector<double> frequencies;
+
+  std::mutex mutex;  // what one reading uses, from here on
+  std::vector<float> x, qkv_out, q, k, v, scores, mixed, row;
+  Active normal, mixed_rows, gated, raised;
+};
+
+Transformer::Impl::Impl(Shape s, bool brain, uint32_t thread_count)
+    : shape(s), threads(static_cast<int>(thread_count)),
+      qkv(engine, brain ? Type::bf16 : Type::f32, s.width, s.width + 2 * s.shared_width(), true, Then::kStore),
+      output(engine, brain ? Type::bf16 : Type::f32, s.width, s.width, false, Then::kAdd),
+      gate(engine, brain ? Type::bf16 : Type::f32, s.width, s.inner, false, Then::kSwish),
+      up(engine, brain ? Type::bf16 : Type::f32, s.width, s.inner, false, Then::kMultiply),
+      down(engine, brain ? Type::bf16 : Type::f32, s.inner, s.width, false, Then::kAdd),
+      attention(engine, s.groups, s.queries(), s.head_width()),
+      normal(brain), mixed_rows(brain), gated(brain), raised(brain) {
+  for (uint64_t i = 0; i < s.head_width() / 2; ++i)
+    frequencies.push_back(std::pow(s.rotation_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head_width())));
+}
+
+base::Result<std::vector<float>> Transformer::Impl::ReadWeights(const GgufFile& model, const GgufFile* update, uint64_t columns,
+                                                                const std::vector<std::pair<std::string, uint64_t>>& parts) const {
+  std::vector<float> out;
+  for (const auto& [name, rows] : parts) {
+    RW_ASSIGN_OR_RETURN(const GgufTensor* tensor, model.Tensor(name, columns, rows));
+    const size_t start = out.size();
+    out.resize(start + rows * columns);
+    Dequantize(*tensor, 0, rows, out.data() + start);
+    const GgufTensor* ranks = update ? update->Find(name + ".lora_a") : nullptr;
+    if (!ranks) continue;
+    RW_ASSIGN_OR_RETURN(const GgufTensor* a, update->Tensor(name + ".lora_a", columns, ranks->rows));
+    RW_ASSIGN_OR_RETURN(const GgufTensor* b, update->Tensor(name + ".lora_b", ranks->rows, rows));
+    std::vector<float> left(rows * ranks->rows), right(ranks->rows * columns);
+    Dequantize(*b, 0, rows, left.data());
+    Dequantize(*a, 0, ranks->rows, right.data());
+    for (uint64_t r = 0; r < rows; ++r)
+      for (uint64_t i = 0; i < ranks->rows; ++i) {
+        float* to = out.data() + start + r * columns;
+        const float by = left[r * ranks->rows + i];
+        const float* from = right.data() + i * columns;
+        for (uint64_t c = 0; c < columns; ++c) to[c] += by * from[c];
+      }
+  }
+  return out;
+}
+
+base::Status Transformer::Impl::ReadLayer(const GgufFile& model, const GgufFile* update, const std::string& p, Layer* layer) {
+  const uint64_t d = shape.width, kv = shape.shared_width(), inner = shape.inner;
+  RW_ASSIGN_OR_RETURN(layer->attention_norm, ReadWeights(model, nullptr, d, {{p + "attn_norm.weight", 1}}));
+  RW_ASSIGN_OR_RETURN(layer->inner_norm, ReadWeights(model, nullptr, d, {{p + "ffn_norm.weight", 1}}));
+  for (const auto& [name, count] : {std::pair("attn_q.bias", d), std::pair("attn_k.bias", kv), std::pair("attn_v.bias", kv)}) {
+    RW_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadWeights(model, nullptr, count, {{p + name, 1}}));
+    layer->qkv_bias.insert(layer->qkv_bias.end(), bias.begin(), bias.end());
+  }
+  const auto pack = [&](Product& product, uint64_t columns, const std::vector<std::pair<std::string, uint64_t>>& parts,
+                        dnnl::memory* to) -> base::Status {
+    RW_ASSIGN_OR_RETURN(std::vector<float> weights, ReadWeights(model, update, columns, parts));
+    *to = product.Pack(stream, weights.data());
+    return base::Status::Ok();
+  };
+  RW_RETURN_IF_ERROR(pack(qkv, d, {{p + "attn_q.weight", d}, {p + "attn_k.weight", kv}, {p + "attn_v.weight", kv}}, &layer->qkv));
+  RW_RETURN_IF_ERROR(pack(output, d, {{p + "attn_output.weight", d}}, &layer->output));
+  RW_RETURN_IF_ERROR(pack(gate, d, {{p + "ffn_gate.weight", inner}}, &layer->gate));
+  RW_RETURN_IF_ERROR(pack(up, d, {{p + "ffn_up.weight", inner}}, &layer->up));
+  return pack(down, inner, {{p + "ffn_down.weight", d}}, &layer->down);
+}
+
+void Transformer::Impl::Embed(const Layout& l) {
+  x.assign(l.rows * shape.width, 0.0f);
+  for (size_t i = 0; i < l.tokens.size(); ++i) Dequantize(*embedding, static_cast<uint64_t>(l.tokens[i]), 1, x.data() + i * shape.width);
+}
+
+void Transformer::Impl::Normalise(const std::vector<float>& from, size_t rows, const std::vector<float>& weights, Active* to) const {
+  const size_t d = shape.width;
+  std::vector<float> line(d);
+  to->Resize(rows * d);
+  for (size_t r = 0; r < rows; ++r) {
+    const float* in = from.data() + r * d;
+    float squares = 0;
+    for (size_t i = 0; i < d; ++i) squares += in[i] * in[i];
+    const float scale = 1.0f / std::sqrt(squares / static_cast<float>(d) + static_cast<float>(shape.epsilon));
+    for (size_t i = 0; i < d; ++i) line[i] = in[i] * scale * weights[i];
+    to->Set(r * d, line.data(), d);
+  }
+}
+
+// Turns queries and keys by their positions (Su et al. 2021, halves of a head apart) and sorts heads by group.
+void Transformer::Impl::Rotate(const Layout& l) {
+  const size_t hd = shape.head_width(), half = hd / 2, d = shape.width, kv = shape.shared_width(), line = d + 2 * kv;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(hd));
+  q.resize(l.rows * d), k.resize(l.rows * kv), v.resize(l.rows * kv);
+  std::vector<float> cosines(half), sines(half);
+  for (size_t r = 0; r < l.rows; ++r) {
+    for (size_t i = 0; i < half; ++i) {
+      const double angle = static_cast<double>(l.positions[r]) * frequencies[i];
+      cosines[i] = static_cast<float>(std::cos(angle)), sines[i] = static_cast<float>(std::sin(angle));
+    }
+    const auto turn = [&](const float* from, float by, float* to) {
+      for (size_t i = 0; i < half; ++i) {
+        to[i] = by * (from[i] * cosines[i] - from[i + half] * sines[i]);
+        to[i + half] = by * (from[i + half] * cosines[i] + from[i] * sines[i]);
+      }
+    };
+    const float* from = qkv_out.data() + r * line;
+    for (size_t h = 0; h < shape.heads; ++h) turn(from + h * hd, scale, q.data() + (h * l.rows + r) * hd);
+    for (size_t g = 0; g < shape.groups; ++g) {
+      turn(from + d + g * hd, 1, k.data() + (g * l.rows + r) * hd);
+      std::copy_n(from + d + kv + g * hd, hd, v.data() + (g * l.rows + r) * hd);
+    }
+  }
+}
+
+void Transformer::Impl::Attend(const Layout& l, const Layer& layer) {
+  Normalise(x, l.rows, layer.attention_norm, &normal);
+  qkv_out.resize(l.rows * (shape.width + 2 * shape.shared_width()));
+  qkv.Run(stream, l.rows, layer.qkv, normal.data(), const_cast<float*>(layer.qkv_bias.data()), qkv_out.data(), nullptr);
+  stream.wait();
+  Rotate(l);
+  scores.resize(shape.heads * l.rows * l.rows);
+  mixed.resize(l.rows * shape.width);
+  attention.Score(stream, l.rows, q.data(), k.data(), scores.data());
+  for (size_t h = 0; h < shape.heads; ++h)
+    for (size_t r = 0; r < l.rows; ++r) StrikeOut(l, r, scores.data() + (h * l.rows + r) * l.rows);
+  attention.Mix(stream, l.rows, scores.data(), v.data(), mixed.data());
+}
+
+void Transformer::Impl::Feed(size_t rows, const Layer& layer) {
+  Normalise(x, rows, layer.inner_norm, &normal);
+  gated.Resize(rows * shape.inner), raised.Resize(rows * shape.inner);
+  gate.Run(stream, rows, layer.gate, normal.data(), nullptr, gated.data(), nullptr);
+  up.Run(stream, rows, layer.up, normal.data(), nullptr, raised.data(), gated.data());
+  down.Run(stream, rows, layer.down, raised.data(), nullptr, x.data(), nullptr);
+  stream.wait();
+}
+
+std::vector<float> Transformer::Impl::Run(const Layout& l) {
+  if (threads > 0) omp_set_num_threads(threads);
+  const size_t d = shape.width, hd = shape.head_width();
+  Embed(l);
+  // Only what stands behind the endings is wanted: in the last layer the rest is left out after the attention.
+  std::vector<size_t> wanted(l.rows);
+  for (size_t i = 0; i < l.rows; ++i) wanted[i] = i;
+  std::vector<float> line(d);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    Attend(l, layers[i]);
+    size_t rows = l.rows;
+    if (i + 1 == layers.size()) {
+      wanted.clear();
+      for (const size_t end : l.ends) wanted.push_back(end - 1);
+      rows = (wanted.size() + kRowStep - 1) / kRowStep * kRowStep;
+      for (size_t w = 0; w < wanted.size(); ++w) std::copy_n(x.data() + wanted[w] * d, d, x.data() + w * d);
+    }
+    mixed_rows.Resize(rows * d);
+    for (size_t w = 0; w < wanted.size(); ++w) {
+      for (size_t h = 0; h < shape.heads; ++h) std::copy_n(mixed.data() + (h * l.rows + wanted[w]) * hd, hd, line.data() + h * hd);
+      mixed_rows.Set(w * d, line.data(), d);
+    }
+    output.Run(stream, rows, layers[i].output, mixed_rows.data(), nullptr, x.data(), nullptr);
+    stream.wait();
+    Feed(rows, layers[i]);
+  }
+  return {x.begin(), x.begin() + static_cast<ptrdiff_t>(wanted.size() * d)};
+}
+
+Transformer::Transformer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Transformer::~Transformer() = default;
+
+base::Result<std::unique_ptr<Transformer>> Transformer::Load(const GgufFile& model, const GgufFile* update, Options options) {
+  RW_ASSIGN_OR_RETURN(const Shape shape, ReadShape(model, options.layers));
+  RW_ASSIGN_OR_RETURN(const std::vector<std::string_view>* tokens, model.Texts("tokenizer.ggml.tokens"));
+  try {
+    auto impl = std::make_unique<Impl>(shape, !options.single_precision && HasBrainFloats(), options.threads);
+    RW_ASSIGN_OR_RETURN(impl->embedding, model.Tensor("token_embd.weight", shape.width, tokens->size()));
+    impl->layers.resize(shape.layers);
+    for (size_t i = 0; i < shape.layers; ++i)
+      RW_RETURN_IF_ERROR(impl->ReadLayer(model, update, "blk." + std::to_string(i) + ".", &impl->layers[i]));
+    return std::unique_ptr<Transformer>(new Transformer(std::move(impl)));
+  } catch (const dnnl::error& error) {
+    return base::Internal("load " + model.path() + ": oneDNN: " + error.what());
+  }
+}
+
+base::Result<std::vector<float>> Transformer::Read(std::span<const int32_t> beginning, std::span<const std::vector<int32_t>> endings) const {
+  const Layout layout = LayOut(beginning, endings);
+  for (const int32_t token : layout.tokens)
+    if (token < 0 || static_cast<uint64_t>(token) >= impl_->embedding->rows) return base::InvalidArgument("read: no token " + std::to_string(token));
+  for (size_t e = 0; e < endings.size(); ++e)
+    if (endings[e].empty()) return base::InvalidArgument("read: ending " + std::to_string(e) + " is empty");
+  if (endings.empty()) return std::vector<float>();
+  const std::lock_guard lock(impl_->mutex);
+  try {
+    return impl_->Run(layout);
+  } catch (const dnnl::error& error) {
+    return base::Internal(std::string("read: oneDNN: ") + error.what());
+  }
+}
+
+size_t Transformer::width() const { return impl_->shape.width; }
+
+}  // namespace racewatch::classify

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""A second tier (a language model of random weights, made for this test) in the commands and in a running `racewatch up`.
+
+usage: second_tier_test.py RACEWATCH DATA_DIR TINY_MODEL_FILES
+"""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+
+MAKER = sys.argv.pop(3)
+DATA = sys.argv.pop(2)
+BINARY = sys.argv.pop(1)
+RELEVANT = {'id': 'r', 'title': 'Washington tightens export controls on AI chips bound for China',
+            'text': 'The United States will tighten export controls on advanced AI chips sold to China. Officials said the rules must close '
+                    'loopholes that let Chinese firms buy GPUs through third countries.'}
+OTHER = {'id': 'o', 'title': 'Lemon cake', 'text': 'Whisk the eggs with sugar and fold in the flour.'}
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError('nothing happens any more')
+        time.sleep(0.1)
+    return found
+
+
+class WithTinyModel(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.path = cls.folder.name
+        subprocess.run([MAKER, cls.path], check=True)
+        cls.tiny = os.path.join(cls.path, 'tiny.gguf')
+        cls.environment = {**os.environ, 'RACEWATCH_ADAPTER': os.path.join(cls.path, 'tiny.adapter')}
+        cls.model = os.path.join(DATA, 'racewatch-1.model')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def run_it(self, *args, **kwargs):
+        return subprocess.run([BINARY, *args], capture_output=True, text=True, timeout=240, env=kwargs.pop('env', self.environment), **kwargs)
+
+
+class Commands(WithTinyModel):
+    def tag(self, *args):
+        done = self.run_it('tag', *args, input=json.dumps(RELEVANT) + '\n' + json.dumps(OTHER) + '\n')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_tag_says_what_the_second_tier_read(self):
+        plain, read = self.tag(), self.tag('--second-tier', self.tiny)
+        self.assertEqual([one['model_version'] for one in plain + read], ['1', '1', '1+s1', '1+s1'])
+        self.assertEqual([one.get('second_tier') for one in plain + read], [None, None, 's1', None])
+        self.assertEqual(plain[0]['themes'], read[0]['themes'])
+        self.assertNotEqual(plain[0]['lean']['score'], read[0]['lean']['score'])
+        self.assertEqual(read, self.tag('--second-tier', self.tiny))
+
+    def test_eval_and_explain_take_it_too(self):
+        probes = os.path.join(self.path, 'probes.jsonl')
+        probe = {'id': 'p', 'kind': 'negation', 'a': RELEVANT, 'b': RELEVANT, 'expect': {'field': 'lean', 'a': 'us', 'b': 'us'}}
+        with open(probes, 'w', encoding='utf-8') as file:
+            file.write(json.dumps(probe) + '\n')
+        done = self.run_it('eval', '--probes', probes, '--second-tier', self.tiny)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('negation', done.stdout)
+        done = self.run_it('explain', '--second-tier', self.tiny, input=json.dumps(RELEVANT))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('relevance', done.stdout)
+
+    def test_mistakes_are_one_line_with_their_exit_code(self):
+        text = os.path.join(self.path, 'text.gguf')
+        with open(text, 'w', encoding='utf-8') as file:
+            file.write('no language model, but long enough to be looked at')
+        shipped = {k: v for k, v in self.environment.items() if k != 'RACEWATCH_ADAPTER'}
+        for code, path, environment, said in [(74, self.tiny + '.absent', self.environment, 'tiny.gguf.absent'), (65, text, self.environment, 'not a GGUF file'),
+                                              (65, self.tiny, shipped, 'the adapter was trained for')]:
+            done = self.run_it('tag', '--second-tier', path, input=json.dumps(RELEVANT), env=environment)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(said, done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+
+class Up:
+    """One `racewatch up` over a state of its own."""
+
+    def __init__(self, test, name, classifier=''):
+        self.test, self.state = test, os.path.join(test.path, name)
+        os.makedirs(self.state)
+        feed = os.path.join(self.state, 'feed.xml')
+        with open(feed, 'w', encoding='utf-8') as file:
+            file.write('<rss version="2.0"><channel><title>T</title></channel></rss>')
+        config = os.path.join(self.state, 'up.txtpb')
+        with open(config, 'w', encoding='utf-8') as file:
+            file.write(f'ingest {{ feeds {{ url: "file:{feed}" title: "Own" language: "en" }} }}\n{classifier}\n')
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            self.server = f'127.0.0.1:{s.getsockname()[1]}'
+        self.log = open(os.path.join(self.state, 'log'), 'w', encoding='utf-8')
+        self.process = subprocess.Popen([BINARY, 'up', '--config', config, '--state', os.path.join(self.state, 'state'), '--http', self.server,
+                                         '--grpc', '127.0.0.1:0'], stderr=self.log, env=test.environment)
+        test.addCleanup(self.stop)
+        wait_for(self.answers)
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError('up ended: ' + open(self.log.name, encoding='utf-8').read())
+        try:
+            return self.get('/api/v1/retag')
+        except OSError:
+            return None
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=60)
+        self.log.close()
+
+    def get(self, path):
+        with urllib.request.urlopen(f'http://{self.server}{path}', timeout=60) as answer:
+            return answer.read().decode()
+
+    def metric(self, name):
+        return sum(float(line.rsplit(' ', 1)[1]) for line in self.get('/metrics').splitlines() if line.startswith(name))
+
+    def read(self):
+        return self.metric('racewatch_classifier_second_tier_documents_total{outcome="read"}')
+
+    def backfill(self, source, total):
+        done = self.test.run_it('backfill', '--server', self.server, '--state', os.path.join(self.state, os.path.basename(source) + '.position'), source)
+        self.test.assertEqual(done.returncode, 0, done.stderr)
+        wait_for(lambda: self.metric('racewatch_articles{') == total)
+
+    def trends(self, *args):
+        done = self.test.run_it('trends', '--server', self.server, '--output', 'json', *args)
+        self.test.assertEqual(done.returncode, 0, done.stderr)
+        return [(s['key'], [(p.get('start'), p['articles']) for p in s['points']]) for s in map(json.loads, done.stdout.splitlines())]
+
+
+class RunningUp(WithTinyModel):
+    def test_a_retag_puts_it_in_service_and_the_series_are_those_of_an_up_that_always_had_it(self):
+        with open(os.path.join(DATA, 'passages_en.jsonl'), encoding='utf-8') as file:
+            articles = [json.loads(line) for line in file][:160]
+        day = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() - 2 * 86400))
+        lines = [json.dumps({'title': one['title'], 'text': one['text'], 'url': f'https://h{i % 40}.example/{i}', 'published': day, 'updated': day})
+                 for i, one in enumerate(articles)]
+        first, second = os.path.join(self.path, 'first.jsonl'), os.path.join(self.path, 'second.jsonl')
+        for path, part in ((first, lines[:120]), (second, lines[120:])):
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write('\n'.join(part) + '\n')
+
+        up = Up(self, 'retagged')
+        up.backfill(first, 120)
+        former = up.trends()
+        self.assertEqual(up.read(), 0)
+        done = self.run_it('retag', '--server', up.server, '--model', self.model, '--second-tier', self.tiny, '--output', 'json')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report, end = (json.loads(line) for line in done.stdout.splitlines())
+        self.assertEqual((report['compared'], end), (120, {'generation': 1, 'model_version': '1+s1', 'switched': True}))
+        self.assertGreater(report['changed'], 0)
+        up.backfill(second, 160)
+        self.assertGreater(up.read(), 0, 'what comes in later is read too')
+
+        always = Up(self, 'always', f'classifier {{ second_tier {{ model: "{self.tiny}" budget_ms: 60000 }} }}')
+        always.backfill(first, 120)
+        always.backfill(second, 160)
+        self.assertGreater(always.read(), up.read())
+        self.assertEqual(up.trends('--window', 'day'), always.trends('--window', 'day'))
+        self.assertEqual(up.trends(), always.trends())
+        self.assertEqual(up.trends('--model-version', '1'), former)
+        self.assertNotEqual(up.trends(), former)
+
+
+if __name__ == '__main__':
+    unittest.main()
