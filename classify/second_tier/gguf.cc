@@ -254,6 +254,8 @@ base::Result<const GgufTensor*> GgufFile::Tensor(const std::string& name, uint64
   return tensor;
 }
 
+void GgufFile::Forget() const { madvise(const_cast<uint8_t*>(data_), size_, MADV_DONTNEED); }
+
 std::string GgufFile::Sha256() const {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;

@@ -43,6 +43,9 @@ class GgufFile {
   // Checked to be columns × rows and of a type that Dequantize reads; FAILED_PRECONDITION otherwise.
   base::Result<const GgufTensor*> Tensor(const std::string& name, uint64_t columns, uint64_t rows) const;
 
+  // Gives back the memory that holds what was read so far; it is read from the file again when it is needed.
+  void Forget() const;
+
   const std::string& path() const { return path_; }
   // SHA-256 of the whole file, 64 hex digits. Reads all of it.
   std::string Sha256() const;

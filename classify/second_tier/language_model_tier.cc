@@ -38,6 +38,7 @@ class LanguageModelTier final : public SecondTier {
     RW_ASSIGN_OR_RETURN(tier->file_, GgufFile::Open(options.model));
     if (const std::string sha256 = tier->file_->Sha256(); sha256 != tier->adapter_.base_sha256)
       return base::FailedPrecondition("second tier: " + options.model + " has SHA-256 " + sha256 + ", the adapter was trained for " + tier->adapter_.base_sha256);
+    tier->file_->Forget();
     RW_ASSIGN_OR_RETURN(tier->tokenizer_, Tokenizer::FromGguf(*tier->file_));
     RW_ASSIGN_OR_RETURN(tier->transformer_, Transformer::Load(*tier->file_, tier->adapter_.file.get(), {tier->adapter_.layers, options.threads}));
     RW_RETURN_IF_ERROR(tier->Prepare(options.model));

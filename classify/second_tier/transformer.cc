@@ -311,8 +311,10 @@ base::Result<std::unique_ptr<Transformer>> Transformer::Load(const GgufFile& mod
     auto impl = std::make_unique<Impl>(shape, !options.single_precision && HasBrainFloats(), options.threads);
     RW_ASSIGN_OR_RETURN(impl->embedding, model.Tensor("token_embd.weight", shape.width, tokens->size()));
     impl->layers.resize(shape.layers);
-    for (size_t i = 0; i < shape.layers; ++i)
+    for (size_t i = 0; i < shape.layers; ++i) {
       RW_RETURN_IF_ERROR(impl->ReadLayer(model, update, "blk." + std::to_string(i) + ".", &impl->layers[i]));
+      model.Forget();
+    }
     return std::unique_ptr<Transformer>(new Transformer(std::move(impl)));
   } catch (const dnnl::error& error) {
     return base::Internal("load " + model.path() + ": oneDNN: " + error.what());

@@ -33,7 +33,10 @@ TEST(GgufTest, ReadsValuesAndTensors) {
   std::vector<float> row(3);
   Dequantize(**tensor, 1, 1, row.data());
   EXPECT_EQ(row, (std::vector<float>{4, 5, 6}));
-  EXPECT_EQ((*file)->Sha256().size(), 64u);
+  const std::string sha256 = (*file)->Sha256();
+  EXPECT_EQ(sha256.size(), 64u);
+  (*file)->Forget();
+  EXPECT_EQ((*file)->Sha256(), sha256);
 }
 
 TEST(GgufTest, NamesWhatIsMissingOrOfAnotherKind) {
