@@ -185,7 +185,7 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
 
   void CountSecondTier(const Model& model, const v1::Tags& tags) {
     if (!tags.second_tier().empty()) second_tier_read.Increment();
-    else if (model.has_second_tier() && tags.relevance().label()) second_tier_left_out.Increment();
+    else if (model.second_tier() && tags.relevance().label()) second_tier_left_out.Increment();
   }
 
   // What the canary says of the same documents, beside the answer given.

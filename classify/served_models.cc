@@ -100,6 +100,7 @@ base::Result<ServedModels::Change> ServedModels::Rollback() {
   const std::scoped_lock lock(mutex_);
   if (!previous_) return base::FailedPrecondition("roll back the model: no other has been in service");
   log_.Info("model_rolled_back", {{"path", previous_path_}, {"version", previous_->version()}, {"sha256", previous_->sha256()}});
+  second_tier_ = previous_->second_tier();
   return PutInService(previous_, previous_path_);
 }
 

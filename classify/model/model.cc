@@ -254,7 +254,7 @@ base::Status Model::Explain(const DocumentView& document, const std::vector<std:
 }
 
 const std::string& Model::version() const { return impl_->version; }
-bool Model::has_second_tier() const { return impl_->second_tier != nullptr; }
+const std::shared_ptr<const SecondTier>& Model::second_tier() const { return impl_->second_tier; }
 const std::string& Model::sha256() const { return impl_->file->sha256; }
 size_t Model::features() const { return impl_->file->row_scales.size(); }
 const std::string& Model::card() const { return impl_->file->meta.card; }

@@ -83,7 +83,7 @@ class Model {
   const std::string& sha256() const;   // of the whole file, 64 hex digits
   size_t features() const;             // rows in the vocabulary
   const std::string& card() const;     // the model card, Markdown
-  bool has_second_tier() const;
+  const std::shared_ptr<const SecondTier>& second_tier() const;  // null: none
   std::vector<std::string> labels() const;  // every label Explain knows
   const std::vector<LabelRates>& rates() const;  // measured errors; empty if the file has none
 

@@ -116,6 +116,8 @@ TEST_F(SecondTierTest, AReloadKeepsItAndServingWithoutOneTakesItOut) {
   EXPECT_EQ(Classify().model_version(), "1");
   ASSERT_TRUE(models_->Rollback().ok());
   EXPECT_EQ(Classify().results(0).tags().lean().label(), "china");
+  ASSERT_TRUE(models_->Reload().ok());
+  EXPECT_EQ(Classify().model_version(), "1+fake") << "a reload after the roll-back keeps the tier of the model gone back to";
 }
 
 TEST_F(SecondTierTest, AFileThatDoesNotLoadLeavesTheTierInService) {
