@@ -43,7 +43,7 @@ struct ClassifierService::Impl final : v1::ClassifierService::CallbackService {
   static prometheus::Counter& SecondTierCounter(prometheus::Registry& registry, const std::string& outcome) {
     return prometheus::BuildCounter()
         .Name("racewatch_classifier_second_tier_documents_total")
-        .Help("Documents that the second tier read, and relevant ones that it left out for want of time.")
+        .Help("Documents that the second tier read, and relevant ones that it left out: there was no time, or the reading failed.")
         .Register(registry)
         .Add({{"outcome", outcome}});
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bus/topics.h"
+#include "classify/model/text.h"
 #include "classify/tag_step.h"
 #include "racewatch/v1/tagged_article.pb.h"
 

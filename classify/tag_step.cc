@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/bus/topics.h"
+#include "classify/model/text.h"
 #include "racewatch/v1/article.pb.h"
 #include "racewatch/v1/tagged_article.pb.h"
 
@@ -31,13 +32,6 @@ void AppendField(uint32_t number, std::string_view bytes, std::string* out) {
 }
 
 }  // namespace
-
-std::string_view CutAtCharacter(std::string_view text, size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
 
 base::Result<std::unique_ptr<v1::Document>> DecodeDocument(const base::Record& record) {
   v1::Article article;

@@ -17,9 +17,6 @@ namespace racewatch::classify {
 inline constexpr size_t kTextBytesMax = 256 << 10;
 inline constexpr size_t kTitleBytesMax = kTextBytesMax / 8;
 
-// The beginning of `text`, never ending inside a UTF-8 sequence.
-std::string_view CutAtCharacter(std::string_view text, size_t bytes_max);
-
 // What the classifier needs of the record's article. INVALID_ARGUMENT when the bytes are no article or the id
 // is not 32 hexadecimal digits.
 base::Result<std::unique_ptr<v1::Document>> DecodeDocument(const base::Record& record);

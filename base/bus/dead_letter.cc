@@ -1,29 +1,11 @@
 #include "base/bus/dead_letter.h"
 
-#include <openssl/sha.h>
-
-#include <array>
 #include <string>
 
 #include "base/bus/topics.h"
+#include "base/sha256.h"
 
 namespace racewatch::base {
-namespace {
-
-std::string Sha256Hex(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  for (const unsigned char byte : digest) {
-    out.push_back(kHex[byte >> 4]);
-    out.push_back(kHex[byte & 15]);
-  }
-  return out;
-}
-
-}  // namespace
-
 Record MakeDeadLetter(const Record& original, std::string_view stage, std::string_view reason,
                       std::string_view detail, uint32_t attempts) {
   Record letter;

@@ -1,7 +1,6 @@
 #include "classify/model/model_file.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +11,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/sha256.h"
+
 namespace racewatch::classify {
 namespace {
 
@@ -19,16 +20,6 @@ using nlohmann::json;
 
 base::Status Bad(const std::string& path, const std::string& what) {
   return base::DataLoss("load model " + path + ": " + what);
-}
-
-std::string Sha256(const uint8_t* data, size_t size) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  if (!EVP_Digest(data, size, digest, &length, EVP_sha256(), nullptr)) return "";
-  std::string hex;
-  static constexpr char kHex[] = "0123456789abcdef";
-  for (unsigned i = 0; i < length; ++i) hex += kHex[digest[i] >> 4], hex += kHex[digest[i] & 15];
-  return hex;
 }
 
 template <size_t N>
@@ -100,7 +91,7 @@ base::Result<std::unique_ptr<ModelFile>> ModelFile::Open(const std::string& path
   RW_RETURN_IF_ERROR(file->CheckHeader(path));
   RW_RETURN_IF_ERROR(file->ReadSections(path));
   RW_RETURN_IF_ERROR(file->CheckTables(path));
-  file->sha256 = Sha256(file->data_, file->size_);
+  file->sha256 = base::Sha256Hex({reinterpret_cast<const char*>(file->data_), file->size_});
   return file;
 }
 

@@ -325,4 +325,11 @@ std::string_view Bytes(std::string_view title, std::string_view text, uint32_t s
   return start < text.size() ? text.substr(start, length) : std::string_view();
 }
 
+std::string_view CutAtCharacter(std::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 }  // namespace racewatch::classify

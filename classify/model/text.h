@@ -54,4 +54,7 @@ inline bool CanBeStemmed(const Token& token) { return (token.flags & Token::kPla
 // The bytes of `length` tokens from `first`, as they stand in the document.
 std::string_view Bytes(std::string_view title, std::string_view text, uint32_t start, uint32_t length);
 
+// The beginning of `text`, never ending inside a UTF-8 sequence.
+std::string_view CutAtCharacter(std::string_view text, size_t bytes_max);
+
 }  // namespace racewatch::classify

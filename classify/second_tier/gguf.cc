@@ -1,7 +1,6 @@
 #include "classify/second_tier/gguf.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+
+#include "base/sha256.h"
 
 namespace racewatch::classify {
 namespace {
@@ -141,6 +142,7 @@ class GgufParser {
     if (dimensions < 1 || dimensions > kDimensionsMax) return Fail("tensor " + name + ": " + std::to_string(dimensions) + " dimensions");
     GgufTensor tensor;
     tensor.columns = Read<uint64_t>();
+    if (tensor.columns > end_) return Fail("tensor " + name + ": rows longer than the file");  // and no product below overflows
     for (uint32_t i = 1; i < dimensions; ++i) {
       const auto more = Read<uint64_t>();
       if (more != 0 && tensor.rows > std::numeric_limits<uint32_t>::max() / more) return Fail("tensor " + name + ": too large");
@@ -256,14 +258,6 @@ base::Result<const GgufTensor*> GgufFile::Tensor(const std::string& name, uint64
 
 void GgufFile::Forget() const { madvise(const_cast<uint8_t*>(data_), size_, MADV_DONTNEED); }
 
-std::string GgufFile::Sha256() const {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  if (!EVP_Digest(data_, size_, digest, &length, EVP_sha256(), nullptr)) return "";
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) hex += kHex[digest[i] >> 4], hex += kHex[digest[i] & 15];
-  return hex;
-}
+std::string GgufFile::Sha256() const { return base::Sha256Hex({reinterpret_cast<const char*>(data_), size_}); }
 
 }  // namespace racewatch::classify

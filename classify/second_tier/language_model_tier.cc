@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "classify/model/text.h"
 #include "classify/second_tier/adapter.h"
 #include "classify/second_tier/gguf.h"
 #include "classify/second_tier/tokenizer.h"
@@ -21,13 +22,6 @@ constexpr std::string_view kSpace = " \t\r\n\v\f";
 std::string_view Trim(std::string_view text) {
   const size_t first = text.find_first_not_of(kSpace);
   return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
-}
-
-// The beginning of `text`, never ending inside a UTF-8 sequence.
-std::string_view Cut(std::string_view text, size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xc0) == 0x80) --bytes_max;
-  return text.substr(0, bytes_max);
 }
 
 class LanguageModelTier final : public SecondTier {
@@ -85,7 +79,7 @@ class LanguageModelTier final : public SecondTier {
   std::vector<int32_t> Beginning(const DocumentView& document) const {
     const size_t tokens_max = adapter_.beginning_tokens, bytes_max = tokens_max * kBytesPerTokenMax;
     std::string turn = "user\n";
-    turn.append(Cut(document.title, bytes_max)).append("\n").append(Cut(Trim(document.text), bytes_max)).append("\n\n");
+    turn.append(CutAtCharacter(document.title, bytes_max)).append("\n").append(CutAtCharacter(Trim(document.text), bytes_max)).append("\n\n");
     std::vector<int32_t> tokens = opening_;
     const std::vector<int32_t> words = tokenizer_->Encode(turn);
     tokens.insert(tokens.end(), words.begin(), words.end());

@@ -17,16 +17,12 @@
 #include "classify/model/model.h"
 #include "classify/served_models.h"
 #include "racewatch/v1/classifier_service.grpc.pb.h"
+#include "tests/classify/relevant_text.h"
 
 namespace racewatch::classify {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr char kTitle[] = "Washington tightens export controls on AI chips bound for China";
-constexpr char kText[] =
-    "The United States will tighten export controls on advanced AI chips sold to China. Officials said the rules must "
-    "close loopholes that let Chinese firms buy GPUs through third countries.";
 
 class ClassifierServiceTest : public testing::Test {
  protected:

@@ -11,16 +11,12 @@
 #include "classify/model/second_tier.h"
 #include "classify/served_models.h"
 #include "racewatch/v1/classifier_service.pb.h"
+#include "tests/classify/relevant_text.h"
 
 namespace racewatch::classify {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr char kTitle[] = "Washington tightens export controls on AI chips bound for China";
-constexpr char kText[] =
-    "The United States will tighten export controls on advanced AI chips sold to China. Officials said the rules must "
-    "close loopholes that let Chinese firms buy GPUs through third countries.";
 
 // Sees China ahead in every relevant text, and says that a reading takes `takes`.
 class FakeTier final : public SecondTier {

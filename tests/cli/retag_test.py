@@ -6,8 +6,6 @@ usage: retag_test.py RACEWATCH DATA_DIR
 """
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,92 +13,14 @@ import time
 import unittest
 import urllib.request
 
+from running_up import Up, wait_for
+
 DATA = sys.argv.pop(2)
 BINARY = sys.argv.pop(1)
-DEADLINE_S = 120
 
 
 def run(*args, **kwargs):
     return subprocess.run([BINARY, *args], capture_output=True, text=True, timeout=240, **kwargs)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + DEADLINE_S
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError('nothing happens any more')
-        time.sleep(0.1)
-
-
-class Up:
-    """One `racewatch up` over a state of its own, which may be killed and started again."""
-
-    def __init__(self, folder, name, model=None):
-        self.state = os.path.join(folder, name)
-        self.folder = folder
-        os.makedirs(self.state)
-        feed = os.path.join(self.state, 'feed.xml')
-        with open(feed, 'w', encoding='utf-8') as file:
-            file.write('<rss version="2.0"><channel><title>T</title></channel></rss>')
-        self.config = os.path.join(self.state, 'up.txtpb')
-        with open(self.config, 'w', encoding='utf-8') as file:
-            file.write(f'ingest {{ feeds {{ url: "file:{feed}" title: "Own" language: "en" }} }}\n')
-            if model:
-                file.write(f'classifier {{ model: "{model}" }}\n')
-        self.log = open(os.path.join(self.state, 'log'), 'a', encoding='utf-8')
-        self.start()
-
-    def start(self):
-        self.server = f'127.0.0.1:{free_port()}'
-        self.process = subprocess.Popen([BINARY, 'up', '--config', self.config, '--state', os.path.join(self.state, 'state'), '--http', self.server,
-                                         '--grpc', '127.0.0.1:0'], stderr=self.log)
-        while self.process.poll() is None:
-            try:
-                with urllib.request.urlopen(f'http://{self.server}/api/v1/retag', timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise RuntimeError('up does not start')
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
-        self.log.close()
-
-    def get(self, path):
-        with urllib.request.urlopen(f'http://{self.server}{path}', timeout=60) as answer:
-            return answer.read().decode()
-
-    def metric(self, name):
-        return sum(float(line.rsplit(' ', 1)[1]) for line in self.get('/metrics').splitlines() if line.startswith(name))
-
-    def status(self):
-        return json.loads(self.get('/api/v1/retag'))
-
-    def backfill(self, source, total):
-        done = run('backfill', '--server', self.server, '--state', os.path.join(self.state, os.path.basename(source) + '.position'), source)
-        if done.returncode != 0:
-            raise AssertionError(done.stderr)
-        wait_for(lambda: self.metric('racewatch_articles{') == total)
-
-    def trends(self, *args):
-        done = run('trends', '--server', self.server, '--output', 'json', *args)
-        if done.returncode != 0:
-            raise AssertionError(done.stderr)
-        return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 class Retag(unittest.TestCase):
@@ -133,7 +53,7 @@ class Retag(unittest.TestCase):
         return run('retag', '--server', up.server, '--model', self.model, '--output', 'json', *args)
 
     def test_killed_in_the_middle_and_resumed_it_ends_as_if_tagged_so_from_the_start(self):
-        up = Up(self.path, 'retagged')
+        up = Up(BINARY, self.path, 'retagged')
         self.addCleanup(up.stop)
         up.backfill(self.first, self.counts[0])
         slow = subprocess.Popen([BINARY, 'retag', '--server', up.server, '--model', self.model, '--rate', '100'], stdout=subprocess.DEVNULL,
@@ -166,7 +86,7 @@ class Retag(unittest.TestCase):
         self.assertEqual((again.returncode, json.loads(again.stdout)['switched']), (0, True))
         self.assertEqual(up.metric('racewatch_retag_generation'), 0)
 
-        fresh = Up(self.path, 'fresh', self.model)
+        fresh = Up(BINARY, self.path, 'fresh', f'classifier {{ model: "{self.model}" }}')
         self.addCleanup(fresh.stop)
         fresh.backfill(self.first, self.counts[0])
         fresh.backfill(self.second, self.counts[1])
@@ -177,7 +97,7 @@ class Retag(unittest.TestCase):
         self.assertNotEqual(plain(up.trends()), plain(former))
 
     def test_mistakes_are_one_line_with_their_exit_code(self):
-        up = Up(self.path, 'mistakes')
+        up = Up(BINARY, self.path, 'mistakes')
         self.addCleanup(up.stop)
         broken = os.path.join(self.path, 'broken.model')
         with open(broken, 'w', encoding='utf-8') as file:

@@ -5,14 +5,13 @@ usage: second_tier_test.py RACEWATCH DATA_DIR TINY_MODEL_FILES
 """
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
-import urllib.request
+
+from running_up import Up
 
 MAKER = sys.argv.pop(3)
 DATA = sys.argv.pop(2)
@@ -21,15 +20,6 @@ RELEVANT = {'id': 'r', 'title': 'Washington tightens export controls on AI chips
             'text': 'The United States will tighten export controls on advanced AI chips sold to China. Officials said the rules must close '
                     'loopholes that let Chinese firms buy GPUs through third countries.'}
 OTHER = {'id': 'o', 'title': 'Lemon cake', 'text': 'Whisk the eggs with sugar and fold in the flour.'}
-
-
-def wait_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError('nothing happens any more')
-        time.sleep(0.1)
-    return found
 
 
 class WithTinyModel(unittest.TestCase):
@@ -89,61 +79,6 @@ class Commands(WithTinyModel):
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
 
-class Up:
-    """One `racewatch up` over a state of its own."""
-
-    def __init__(self, test, name, classifier=''):
-        self.test, self.state = test, os.path.join(test.path, name)
-        os.makedirs(self.state)
-        feed = os.path.join(self.state, 'feed.xml')
-        with open(feed, 'w', encoding='utf-8') as file:
-            file.write('<rss version="2.0"><channel><title>T</title></channel></rss>')
-        config = os.path.join(self.state, 'up.txtpb')
-        with open(config, 'w', encoding='utf-8') as file:
-            file.write(f'ingest {{ feeds {{ url: "file:{feed}" title: "Own" language: "en" }} }}\n{classifier}\n')
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            self.server = f'127.0.0.1:{s.getsockname()[1]}'
-        self.log = open(os.path.join(self.state, 'log'), 'w', encoding='utf-8')
-        self.process = subprocess.Popen([BINARY, 'up', '--config', config, '--state', os.path.join(self.state, 'state'), '--http', self.server,
-                                         '--grpc', '127.0.0.1:0'], stderr=self.log, env=test.environment)
-        test.addCleanup(self.stop)
-        wait_for(self.answers)
-
-    def answers(self):
-        if self.process.poll() is not None:
-            raise AssertionError('up ended: ' + open(self.log.name, encoding='utf-8').read())
-        try:
-            return self.get('/api/v1/retag')
-        except OSError:
-            return None
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
-        self.log.close()
-
-    def get(self, path):
-        with urllib.request.urlopen(f'http://{self.server}{path}', timeout=60) as answer:
-            return answer.read().decode()
-
-    def metric(self, name):
-        return sum(float(line.rsplit(' ', 1)[1]) for line in self.get('/metrics').splitlines() if line.startswith(name))
-
-    def read(self):
-        return self.metric('racewatch_classifier_second_tier_documents_total{outcome="read"}')
-
-    def backfill(self, source, total):
-        done = self.test.run_it('backfill', '--server', self.server, '--state', os.path.join(self.state, os.path.basename(source) + '.position'), source)
-        self.test.assertEqual(done.returncode, 0, done.stderr)
-        wait_for(lambda: self.metric('racewatch_articles{') == total)
-
-    def trends(self, *args):
-        done = self.test.run_it('trends', '--server', self.server, '--output', 'json', *args)
-        self.test.assertEqual(done.returncode, 0, done.stderr)
-        return [(s['key'], [(p.get('start'), p['articles']) for p in s['points']]) for s in map(json.loads, done.stdout.splitlines())]
-
-
 class RunningUp(WithTinyModel):
     def test_a_retag_puts_it_in_service_and_the_series_are_those_of_an_up_that_always_had_it(self):
         with open(os.path.join(DATA, 'passages_en.jsonl'), encoding='utf-8') as file:
@@ -156,26 +91,36 @@ class RunningUp(WithTinyModel):
             with open(path, 'w', encoding='utf-8') as file:
                 file.write('\n'.join(part) + '\n')
 
-        up = Up(self, 'retagged')
+        plain = lambda trends: [(s['key'], [(p.get('start'), p['articles']) for p in s['points']]) for s in trends]
+        read = lambda one: one.metric('racewatch_classifier_second_tier_documents_total{outcome="read"}')
+        up = Up(BINARY, self.path, 'retagged', environment=self.environment)
+        self.addCleanup(up.stop)
         up.backfill(first, 120)
-        former = up.trends()
-        self.assertEqual(up.read(), 0)
-        done = self.run_it('retag', '--server', up.server, '--model', self.model, '--second-tier', self.tiny, '--output', 'json')
+        former = plain(up.trends())
+        self.assertEqual(read(up), 0)
+        retag = lambda *args: self.run_it('retag', '--server', up.server, '--model', self.model, '--output', 'json', *args)
+        done = retag('--second-tier', self.tiny)
         self.assertEqual(done.returncode, 0, done.stderr)
         report, end = (json.loads(line) for line in done.stdout.splitlines())
         self.assertEqual((report['compared'], end), (120, {'generation': 1, 'model_version': '1+s1', 'switched': True}))
         self.assertGreater(report['changed'], 0)
         up.backfill(second, 160)
-        self.assertGreater(up.read(), 0, 'what comes in later is read too')
+        self.assertGreater(read(up), 0, 'what comes in later is read too')
 
-        always = Up(self, 'always', f'classifier {{ second_tier {{ model: "{self.tiny}" budget_ms: 60000 }} }}')
+        always = Up(BINARY, self.path, 'always', f'classifier {{ second_tier {{ model: "{self.tiny}" budget_ms: 60000 }} }}', self.environment)
+        self.addCleanup(always.stop)
         always.backfill(first, 120)
         always.backfill(second, 160)
-        self.assertGreater(always.read(), up.read())
-        self.assertEqual(up.trends('--window', 'day'), always.trends('--window', 'day'))
-        self.assertEqual(up.trends(), always.trends())
-        self.assertEqual(up.trends('--model-version', '1'), former)
-        self.assertNotEqual(up.trends(), former)
+        self.assertGreater(read(always), read(up))
+        self.assertEqual(plain(up.trends('--window', 'day')), plain(always.trends('--window', 'day')))
+        self.assertEqual(plain(up.trends()), plain(always.trends()))
+        self.assertEqual(plain(up.trends('--model-version', '1')), former)
+        self.assertNotEqual(plain(up.trends()), former)
+
+        done = retag()
+        self.assertEqual((done.returncode, json.loads(done.stdout.splitlines()[-1])),
+                         (0, {'generation': 2, 'model_version': '1', 'switched': True}), done.stderr)
+        self.assertNotEqual(plain(up.trends()), plain(always.trends()), 'without --second-tier it is taken out again')
 
 
 if __name__ == '__main__':

@@ -93,6 +93,18 @@ TEST(GgufTest, NeverReadsOutsideAFileWithFlippedBytes) {
   EXPECT_GT(refused, 100u);
 }
 
+TEST(GgufTest, RefusesTensorsOfImpossibleSize) {
+  GgufWriter writer;
+  writer.Floats("w", 4, 1, {1, 2, 3, 4});
+  const std::string bytes = writer.Bytes();
+  const size_t columns_at = bytes.find("w") + 1 + 4;
+  for (const uint64_t columns : {uint64_t{1} << 62, uint64_t{1} << 40, ~uint64_t{0}}) {
+    std::string changed = bytes;
+    std::memcpy(changed.data() + columns_at, &columns, 8);
+    EXPECT_EQ(OpenBytes(changed).code(), base::Code::kDataLoss) << columns;
+  }
+}
+
 TEST(GgufTest, RefusesOtherFilesByName) {
   EXPECT_EQ(GgufFile::Open("/nonexistent/model.gguf").status().code(), base::Code::kNotFound);
   EXPECT_EQ(GgufFile::Open(std::filesystem::temp_directory_path().string()).status().code(), base::Code::kNotFound);

@@ -9,17 +9,13 @@
 #include "classify/second_tier/gguf.h"
 #include "racewatch/v1/classifier_service.pb.h"
 #include "racewatch/v1/tags.pb.h"
+#include "tests/classify/relevant_text.h"
 #include "tests/second_tier/tiny_model.h"
 
 namespace racewatch::classify {
 namespace {
 
 constexpr auto kAnyTime = Model::Deadline::max();
-constexpr char kTitle[] = "Washington tightens export controls on AI chips bound for China";
-constexpr char kText[] =
-    "The United States will tighten export controls on advanced AI chips sold to China. Officials said the rules must "
-    "close loopholes that let Chinese firms buy GPUs through third countries.";
-
 class LanguageModelTierTest : public testing::Test {
  protected:
   void SetUp() override {
