@@ -1,53 +1,79 @@
 #include "classify/second_tier/product.h"
 
+#include <algorithm>
+#include <bit>
+
 namespace racewatch::classify {
 
 using dnnl::memory;
 using Type = memory::data_type;
 
-constexpr size_t kTypicalRows = 256;  // what the order of packed weights is chosen for
+namespace {
 
-Product::Product(const dnnl::engine& engine, Type active, size_t in, size_t out, bool bias, Then then)
-    : engine_(engine), active_(active), out_type_(then == Then::kSwish || then == Then::kMultiply ? active : Type::f32),
-      in_(in), out_(out), bias_(bias), then_(then) {
-  const memory::desc any({static_cast<int64_t>(in), static_cast<int64_t>(out)}, active, memory::format_tag::any);
-  packed_ = Describe(kTypicalRows, any).weights_desc();
+constexpr size_t kTypicalRows = 256;  // what the order of packed weights is chosen for
+constexpr float kByteMax = 127;
+
+// To bytes, so that the largest becomes kByteMax; the scale that takes them back. Rounds to the nearest, ties to even, by the
+// lowest bits of a number so large that it has no others, which compilers compute several at a time.
+float ToBytes(const float* from, size_t count, int8_t* to) {
+  constexpr float kLarge = 12582912;  // 1.5 x 2^23
+  int32_t most = 0;  // without their sign, numbers are ordered as their bits are
+  for (size_t i = 0; i < count; ++i) most = std::max(most, std::bit_cast<int32_t>(from[i]) & 0x7fffffff);
+  const float scale = std::max(std::bit_cast<float>(most) / kByteMax, 1e-30f), by = 1 / scale;
+  for (size_t i = 0; i < count; ++i)
+    to[i] = static_cast<int8_t>(std::bit_cast<int32_t>(from[i] * by + kLarge) - std::bit_cast<int32_t>(kLarge));
+  return scale;
 }
 
-memory::desc Product::Rows(size_t rows, size_t columns, Type type) const {
-  return {{static_cast<int64_t>(rows), static_cast<int64_t>(columns)}, type, memory::format_tag::ab};
+}  // namespace
+
+void Rows::Resize(size_t rows, size_t columns) {
+  columns_ = columns;
+  scales_.assign(rows, 1.0f);
+  if (bytes_) whole_.assign(rows * columns, 0);
+  else single_.assign(rows * columns, 0);
+}
+
+void Rows::Set(size_t row, const float* from) {
+  if (bytes_) scales_[row] = ToBytes(from, columns_, whole_.data() + row * columns_);
+  else std::copy_n(from, columns_, single_.data() + row * columns_);
+}
+
+Product::Product(const dnnl::engine& engine, bool bytes, size_t in, size_t out)
+    : engine_(engine), type_(bytes ? Type::s8 : Type::f32), in_(static_cast<int64_t>(in)), out_(static_cast<int64_t>(out)) {
+  packed_ = Describe(kTypicalRows, {{in_, out_}, type_, memory::format_tag::any}).weights_desc();
 }
 
 dnnl::matmul::primitive_desc Product::Describe(size_t rows, const memory::desc& weights) const {
-  dnnl::primitive_attr attributes;
-  dnnl::post_ops after;
-  if (then_ == Then::kAdd) after.append_sum(1.0f);
-  if (then_ == Then::kSwish) after.append_eltwise(1.0f, dnnl::algorithm::eltwise_swish, 1.0f, 0.0f);
-  if (then_ == Then::kMultiply) after.append_binary(dnnl::algorithm::binary_mul, Rows(rows, out_, active_));
-  attributes.set_post_ops(after);
-  const memory::desc x = Rows(rows, in_, active_), y = Rows(rows, out_, out_type_);
-  const auto what = bias_ ? dnnl::matmul::desc(x, weights, Rows(1, out_, Type::f32), y) : dnnl::matmul::desc(x, weights, y);
-  return {what, attributes, engine_};
+  const auto n = static_cast<int64_t>(rows);
+  const memory::desc x({n, in_}, type_, memory::format_tag::ab), y({n, out_}, Type::f32, memory::format_tag::ab);
+  return {{x, weights, y}, engine_};
 }
 
-memory Product::Pack(dnnl::stream& stream, float* weights) const {
-  const auto in = static_cast<int64_t>(in_), out = static_cast<int64_t>(out_);
-  memory plain(memory::desc({in, out}, Type::f32, memory::dims{1, in}), engine_, weights), packed(packed_, engine_);
-  dnnl::reorder(plain, packed).execute(stream, plain, packed);
+Weights Product::Pack(dnnl::stream& stream, std::vector<float> weights) const {
+  Weights out{memory(packed_, engine_), std::vector<float>(static_cast<size_t>(out_), 1.0f)};
+  std::vector<int8_t> bytes;
+  void* plain = weights.data();
+  if (type_ == Type::s8) {
+    const auto in = static_cast<size_t>(in_);
+    bytes.resize(weights.size());
+    for (size_t r = 0; r < out.scales.size(); ++r) out.scales[r] = ToBytes(weights.data() + r * in, in, bytes.data() + r * in);
+    plain = bytes.data();
+  }
+  memory from(memory::desc({in_, out_}, type_, memory::dims{1, in_}), engine_, plain);
+  dnnl::reorder(from, out.packed).execute(stream, from, out.packed);
   stream.wait();
-  return packed;
+  return out;
 }
 
-void Product::Run(dnnl::stream& stream, size_t rows, const memory& weights, void* x, float* bias, void* out, void* factor) {
+void Product::Run(dnnl::stream& stream, size_t rows, const Weights& weights, Rows* x, float* y) {
   auto kernel = by_rows_.find(rows);
   if (kernel == by_rows_.end()) kernel = by_rows_.emplace(rows, dnnl::matmul(Describe(rows, packed_))).first;
-  std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, memory(Rows(rows, in_, active_), engine_, x)},
-                                               {DNNL_ARG_WEIGHTS, weights},
-                                               {DNNL_ARG_DST, memory(Rows(rows, out_, out_type_), engine_, out)}};
-  if (bias_) arguments.emplace(DNNL_ARG_BIAS, memory(Rows(1, out_, Type::f32), engine_, bias));
-  if (then_ == Then::kMultiply)
-    arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, memory(Rows(rows, out_, active_), engine_, factor));
-  kernel->second.execute(stream, arguments);
+  const auto n = static_cast<int64_t>(rows);
+  kernel->second.execute(stream, {{DNNL_ARG_SRC, memory({{n, in_}, type_, memory::format_tag::ab}, engine_, x->data())},
+                                  {DNNL_ARG_WEIGHTS, weights.packed},
+                                  {DNNL_ARG_DST, memory({{n, out_}, Type::f32, memory::format_tag::ab}, engine_, y)}});
+  stream.wait();
 }
 
 Attention::Attention(const dnnl::engine& engine, size_t groups, size_t queries, size_t head_width)

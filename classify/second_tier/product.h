@@ -1,34 +1,60 @@
-// Matrix products of oneDNN for one shape of weights and any number of rows: y = x W' + b, with what follows it in the same
-// pass. Used by transformer.cc alone; throws dnnl::error. One thread at a time.
+// Products of oneDNN for the transformer: of rows with one matrix of weights, and attention. Used by transformer.cc alone; throws
+// dnnl::error. One thread at a time.
 #pragma once
 
+#include <cstdint>
 #include <dnnl.hpp>
 #include <map>
+#include <vector>
 
 namespace racewatch::classify {
 
 inline constexpr size_t kRowStep = 32;  // rows are padded to a multiple of this, so that few kernels are made
 
+// Rows of numbers on their way into a product: in single precision, or as bytes, each row with a scale of its own that brings
+// its largest number to 127 (LLM.int8, Dettmers et al. 2022, without its outliers).
+class Rows {
+ public:
+  explicit Rows(bool bytes) : bytes_(bytes) {}
+  // What was in it is lost.
+  void Resize(size_t rows, size_t columns);
+  // Different rows may be set by different threads.
+  void Set(size_t row, const float* from);
+  // What a row's bytes are to be multiplied by; 1 in single precision.
+  float scale(size_t row) const { return scales_[row]; }
+  void* data() { return bytes_ ? static_cast<void*>(whole_.data()) : static_cast<void*>(single_.data()); }
+
+ private:
+  bool bytes_;
+  size_t columns_ = 0;
+  std::vector<float> scales_, single_;
+  std::vector<int8_t> whole_;
+};
+
+// A matrix in the order that oneDNN likes best here. Of bytes, a number of the matrix is its byte times the scale of its row.
+struct Weights {
+  dnnl::memory packed;
+  std::vector<float> scales;  // one an output, 1 in single precision
+};
+
+// y = x W' for one shape of weights and any number of rows.
 class Product {
  public:
-  enum class Then { kStore, kAdd, kSwish, kMultiply };  // y, out + y, swish(y), y x `factor`
-  // `active` is the type of x and, of swish and multiplied results, of the output; others come out in single precision.
-  Product(const dnnl::engine& engine, dnnl::memory::data_type active, size_t in, size_t out, bool bias, Then then);
+  // Of bytes or of single precision, as the rows.
+  Product(const dnnl::engine& engine, bool bytes, size_t in, size_t out);
 
-  // `weights` is out × in, row by row. The result is in the order that oneDNN likes best here.
-  dnnl::memory Pack(dnnl::stream& stream, float* weights) const;
-  // `rows` is a multiple of kRowStep. `bias` holds `out` floats, `factor` rows × out of the active type; null where not used.
-  void Run(dnnl::stream& stream, size_t rows, const dnnl::memory& weights, void* x, float* bias, void* out, void* factor);
+  // `weights` is out × in, row by row.
+  Weights Pack(dnnl::stream& stream, std::vector<float> weights) const;
+  // `rows` is a multiple of kRowStep. Writes rows × out, where every number is still to be multiplied by the scales of its row
+  // and of its output.
+  void Run(dnnl::stream& stream, size_t rows, const Weights& weights, Rows* x, float* y);
 
  private:
   dnnl::matmul::primitive_desc Describe(size_t rows, const dnnl::memory::desc& weights) const;
-  dnnl::memory::desc Rows(size_t rows, size_t columns, dnnl::memory::data_type type) const;
 
   dnnl::engine engine_;
-  dnnl::memory::data_type active_, out_type_;
-  size_t in_, out_;
-  bool bias_;
-  Then then_;
+  dnnl::memory::data_type type_;
+  int64_t in_, out_;
   dnnl::memory::desc packed_;
   std::map<size_t, dnnl::matmul> by_rows_;
 };

@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """Trains the adapter of the second tier for a language model, and writes it as a GGUF file.
 
-usage: train.py --model MODEL.gguf --families FILE... [--passages FILE...] [--texts FILE...] --out FILE
+usage: train.py --model MODEL.gguf --families FILE... [--passages FILE...] [--texts FILE...] [--start ADAPTER] --out FILE
 
 The lower layers stay as they are: their states are computed once. The layers above get low-rank updates (LoRA), and each
-question a linear head on the state behind it. Families are minimal pairs and always on one side of the split between training
-and the held-out part whose figures are printed. Texts are labelled real articles (README says which); without them the answer
-"absent" is learnt from nothing, so the adapter that ships was trained with them.
+question a linear head on the state behind it. The big products are of bytes as in transformer.h, forwards and, of gradients,
+backwards (SwitchBack, Wortsman et al. 2023), so that the adapter learns with the states that it will read. With --start the
+updates and heads of an adapter are trained further. Families are minimal pairs and always on one side of the split between
+training and the held-out part whose figures are printed. Texts are labelled real articles (README says which); without them
+the answer "absent" is learnt from nothing, so the adapter that ships was trained with them.
 
-Needs PyPI's torch, numpy, gguf and tokenizers. Two cores with bf16 train some 430 tokens a second.
+Needs PyPI's torch, numpy, gguf and tokenizers, and a C++ compiler.
 """
 import argparse
+import collections
+import functools
 import hashlib
 import json
 import math
@@ -23,6 +27,8 @@ import torch.nn.functional as F
 from gguf import GGUFReader, GGUFWriter
 from gguf.quants import dequantize
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+fused = functools.partial(torch.compile, dynamic=True)  # one pass over the numbers in place of several
 
 QUESTIONS = {
     'stance:china_parity': 'Does the text say that China has caught up with the US in AI (A), or that the US still leads (B)?',
@@ -41,8 +47,51 @@ UPDATED = ('attn_q', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down')
 PIECES = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
+# Of each target the themes that speak of its matter: where one of them is there and the target is not, "absent" is hard to tell.
+THEMES_OF = {
+    'china_parity': {'model_capability', 'chips_compute', 'talent_society'},
+    'chinese_ai_adoption': {'ecosystem_adoption', 'data_privacy', 'censorship', 'open_source'},
+    'export_controls': {'export_controls', 'chips_compute'},
+    'us_china_cooperation': {'governance_cooperation', 'geopolitics', 'talent_society'},
+    'ai_regulation': {'regulation', 'safety_ethics', 'governance_cooperation'},
+}
+
+
+@fused
+def to_bytes(x):
+    scale = x.abs().amax(1, keepdim=True).clamp_min(1e-20) / 127
+    return (x / scale).round().to(torch.int8), scale
+
+
+@fused
+def from_bytes(sums, scale, scales):
+    return sums.float() * scale * scales
+
+
+@fused
+def gated(gate, up):
+    return F.silu(gate) * up
+
+
+class ByteProduct(torch.autograd.Function):
+    """x W' as product.h computes it. The gradient goes back as bytes too; the weights get none."""
+
+    @staticmethod
+    def forward(ctx, x, weights):
+        ctx.weights = weights
+        columns, _, scales = weights
+        bytes_of, scale = to_bytes(x.reshape(-1, x.shape[-1]))
+        return from_bytes(torch._int_mm(bytes_of, columns), scale, scales).view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        _, rows, scales = ctx.weights
+        bytes_of, scale = to_bytes(gradient.reshape(-1, gradient.shape[-1]) * scales)
+        return from_bytes(torch._int_mm(bytes_of, rows), scale, scales.new_ones(1)).view(*gradient.shape[:-1], -1), None
+
+
 class Qwen:
-    """The first `layers` layers of a Qwen2 model, weights in bf16; as transformer.h."""
+    """The first `layers` layers of a Qwen2 model; as transformer.h."""
 
     def __init__(self, reader, layers):
         value = lambda key: reader.fields['qwen2.' + key].contents()
@@ -52,29 +101,33 @@ class Qwen:
         for tensor in reader.tensors:
             if tensor.name == 'output.weight' or (tensor.name.startswith('blk.') and int(tensor.name.split('.')[1]) >= layers):
                 continue
-            array = torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy())
-            self.weights[tensor.name] = array.bfloat16() if array.dim() == 2 else array.float()
+            array = torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy()).float()
+            if tensor.name.startswith('blk.') and array.dim() == 2:
+                scales = array.abs().amax(1).clamp_min(1e-20) / 127
+                rows = (array / scales[:, None]).round().to(torch.int8)
+                self.weights[tensor.name] = (rows.t().contiguous(), rows, scales)
+            else:
+                self.weights[tensor.name] = array
         self.frequencies = 1.0 / value('rope.freq_base') ** (torch.arange(0, self.head_width, 2).float() / self.head_width)
         self.update = {}
 
     def normal(self, x, name):
-        x = x.float()
-        return (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.epsilon) * self.weights[name]).bfloat16()
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.epsilon) * self.weights[name]
 
     def turn(self, x, positions):
         angles = positions[:, None, :, None].float() * self.frequencies
         cos, sin = torch.cat([angles.cos()] * 2, -1), torch.cat([angles.sin()] * 2, -1)
-        x, half = x.float(), self.head_width // 2
-        return (x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin).bfloat16()
+        half = self.head_width // 2
+        return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
     def product(self, x, layer, name):
         key = f'blk.{layer}.{name}'
-        y = F.linear(x, self.weights[key + '.weight'])
+        y = ByteProduct.apply(x, self.weights[key + '.weight'])
         if key + '.bias' in self.weights:
-            y = y + self.weights[key + '.bias'].bfloat16()
+            y = y + self.weights[key + '.bias']
         if key in self.update:
             a, b = self.update[key]
-            y = y + F.linear(F.linear(x, a.bfloat16()), b.bfloat16())
+            y = y + F.linear(F.linear(x, a), b)
         return y
 
     def heads_of(self, x, layer, name, count):
@@ -82,7 +135,7 @@ class Qwen:
 
     def feed(self, x, layer):
         h = self.normal(x, f'blk.{layer}.ffn_norm.weight')
-        return x + self.product(F.silu(self.product(h, layer, 'ffn_gate')) * self.product(h, layer, 'ffn_up'), layer, 'ffn_down')
+        return x + self.product(gated(self.product(h, layer, 'ffn_gate'), self.product(h, layer, 'ffn_up')), layer, 'ffn_down')
 
     def layer(self, layer, x, positions, mask, wanted=None):
         """All rows, or those of `wanted` (batch index, row) alone, as batch entries of one row."""
@@ -114,7 +167,7 @@ def tokenizer_of(reader):
 class Unit:
     """One text with the questions asked of it: tokens, positions, and where each question lies."""
 
-    def __init__(self, encode, control, record, asked):
+    def __init__(self, encode, control, record, asked, real):
         start, end = control['<|im_start|>'], control['<|im_end|>']
         tokens = [start] + encode(f"user\n{record['title']}\n{record['text'].strip()}\n\n")
         if len(tokens) > BEGINNING_TOKENS:
@@ -126,8 +179,11 @@ class Unit:
             tokens = tokens + question
             self.positions += range(self.beginning, self.beginning + len(question))
         self.tokens, self.asked = tokens, [(FIELDS.index(f), (LEANS if f == 'lean' else ANSWERS)[a]) for f, a in asked]
-        self.group = record.get('family') or record.get('outlet') or record['id']
+        self.group, self.real = record.get('family') or record.get('outlet') or record['id'], real
         self.state = None
+
+    def held_out(self):
+        return random.Random('held' + str(self.group)).random() < (0.04 if self.real else 0.06)
 
     def __len__(self):
         return len(self.tokens)
@@ -162,7 +218,7 @@ def layout(units):
 def compute_lower(model, units, layers):
     """The states after the layers that stay as they are."""
     done, started = 0, time.time()
-    for batch in batches(units, 1600):
+    for batch in batches(units, 2048):
         positions, mask = layout(batch)
         tokens = torch.zeros(positions.shape, dtype=torch.long)
         for i, unit in enumerate(batch):
@@ -172,7 +228,7 @@ def compute_lower(model, units, layers):
             for layer in range(layers):
                 x = model.layer(layer, x, positions, mask)
         for i, unit in enumerate(batch):
-            unit.state = x[i, :len(unit)].clone()
+            unit.state = x[i, :len(unit)].half()
         done += sum(map(len, batch))
     print(f'lower layers: {len(units)} texts, {done} tokens, {done / (time.time() - started):.0f}/s', flush=True)
 
@@ -187,20 +243,20 @@ class Reader:
         self.bias = torch.nn.Parameter(torch.zeros(len(FIELDS), 4))
         for layer in range(lower, upper):
             for name in UPDATED:
-                rows, columns = model.weights[f'blk.{layer}.{name}.weight'].shape
+                rows, columns = model.weights[f'blk.{layer}.{name}.weight'][1].shape
                 model.update[f'blk.{layer}.{name}'] = (torch.nn.Parameter(torch.randn(RANK, columns) / math.sqrt(columns)),
                                                        torch.nn.Parameter(torch.zeros(rows, RANK)))
 
     def states(self, units):
         positions, mask = layout(units)
-        x = torch.zeros(*positions.shape, self.model.width, dtype=torch.bfloat16)
+        x = torch.zeros(*positions.shape, self.model.width)
         for i, unit in enumerate(units):
-            x[i, :len(unit)] = unit.state
+            x[i, :len(unit)] = unit.state.float()
         for layer in range(self.lower, self.upper - 1):
             x = self.model.layer(layer, x, positions, mask)
         wanted = [(i, last - 1) for i, unit in enumerate(units) for _, last in unit.spans]
         entries, rows = torch.tensor(wanted).T
-        return self.model.layer(self.upper - 1, x, positions, mask, (entries, rows))[:, 0].float()
+        return self.model.layer(self.upper - 1, x, positions, mask, (entries, rows))[:, 0]
 
     def answers(self, units):
         """Logits of every question of every unit, and the right answers."""
@@ -225,6 +281,18 @@ class Reader:
             return value
         optimiser.step(loss)
 
+    def start_from(self, path, units):
+        """Updates and heads of an adapter. Heads work on states of mean 0 and deviation 1 here, on the plain ones there."""
+        tensors = {t.name: torch.from_numpy(np.array(t.data, dtype=np.float32)) for t in GGUFReader(path).tensors}
+        for name in self.model.update:
+            self.model.update[name] = tuple(torch.nn.Parameter(tensors[f'{name}.weight.lora_{part}']) for part in 'ab')
+        head, bias = tensors['head.weight'].view(len(FIELDS), 4, -1), tensors['head.bias'].view(len(FIELDS), 4)
+        with torch.no_grad():
+            states = torch.cat([self.states(batch) for batch in batches(units, 2048)])
+            self.mean, self.scale = states.mean(0), states.std(0) + 1e-3
+            self.head.copy_(head * self.scale)
+            self.bias.copy_(bias + (head * self.mean).sum(-1))
+
     def judge(self, units, name):
         right, families = [], {}
         with torch.no_grad():
@@ -243,27 +311,32 @@ def train(reader, units, epochs, rate, seed):
     updates = [p for pair in reader.model.update.values() for p in pair]
     optimiser = torch.optim.AdamW([{'params': updates, 'weight_decay': 0.0}, {'params': [reader.head, reader.bias], 'weight_decay': 0.01}],
                                   betas=(0.9, 0.98))
-    order = [batch for _ in range(math.ceil(epochs)) for batch in batches(units, 1024, shuffle)]
+    # Rare answers of a question count more, up to 2.5 times as much.
+    count = collections.Counter(asked for unit in units for asked in unit.asked)
+    most = [max(count[(f, a)] for a in range(4)) for f in range(len(FIELDS))]
+    weight = torch.tensor([[min(2.5, (most[f] / max(1, count[(f, a)])) ** 0.5) for a in range(4)] for f in range(len(FIELDS))])
+    order = [batch for _ in range(math.ceil(epochs)) for batch in batches(units, 1536, shuffle)]
     order = order[:int(len(order) * epochs / math.ceil(epochs))]
     losses, started = [], time.time()
     for step, batch in enumerate(order):
-        now = min(1, (step + 1) / 30) * (1 - step / len(order)) * rate
+        now = min(1, (step + 1) / 20) * (1 - step / len(order)) * rate
         for group, share in zip(optimiser.param_groups, (1, 0.25)):
             group['lr'] = now * share
         said, truth = reader.answers(batch)
-        loss = F.cross_entropy(said, truth)
+        fields = torch.tensor([field for unit in batch for field, _ in unit.asked])
+        loss = (F.cross_entropy(said, truth, reduction='none') * weight[fields, truth]).sum() / len(truth)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(updates, 1.0)
         optimiser.step()
         losses.append(loss.item())
-        if step % 25 == 24:
-            print(f'step {step + 1} of {len(order)}: loss {np.mean(losses[-25:]):.3f}, {time.time() - started:.0f} s', flush=True)
+        if step % 20 == 19:
+            print(f'step {step + 1} of {len(order)}: loss {np.mean(losses[-20:]):.3f}, {time.time() - started:.0f} s', flush=True)
 
 
 def write(reader, base, mixes, out):
     writer = GGUFWriter(out, 'racewatch-adapter')
-    writer.add_string('racewatch.version', 's1')
+    writer.add_string('racewatch.version', mixes['version'])
     writer.add_string('racewatch.taxonomy', '1')
     writer.add_string('racewatch.base_sha256', hashlib.sha256(open(base, 'rb').read()).hexdigest())
     writer.add_uint32('racewatch.layers', reader.upper)
@@ -287,16 +360,39 @@ def write(reader, base, mixes, out):
     writer.close()
 
 
-def asked_of(record, absent, chance):
-    """Every label that the record has; of real texts also one or two targets that it does not speak to."""
+def asked_of(record, absent, neutral, chance):
+    """Every label that the record has (neutral leans of a part), and of real texts targets that it does not speak to."""
     labels, masked = record['labels'], set(record.get('unscored') or [])
     stance = labels.get('stance') or {}
     out = [(f'stance:{t}', p) for t, p in stance.items() if f'stance:{t}' in FIELDS and p in ANSWERS and f'stance:{t}' not in masked]
     lean = labels.get('lean')
-    if lean in LEANS and 'lean' not in masked and (lean != 'neutral' or chance.random() < 0.4):
+    if lean in LEANS and 'lean' not in masked and (lean != 'neutral' or chance.random() < neutral):
         out.append(('lean', lean))
-    others = [f for f in FIELDS if f != 'lean' and f[7:] not in stance and f not in masked]
-    return out + [(f, 'absent') for f in chance.sample(others, min(absent, len(others)))]
+    others = [t for t in THEMES_OF if t not in stance and f'stance:{t}' not in masked]
+    chance.shuffle(others)
+    others.sort(key=lambda t: not THEMES_OF[t] & set(labels.get('themes') or []))
+    return out + [(f'stance:{t}', 'absent') for t in others[:absent]]
+
+
+def choose(texts, encode, control, tokens_max, chance):
+    """Relevant texts until they have so many tokens, rare answers first: in rounds, those with an answer that fewer texts have
+    than a limit, which rises by half from round to round. Answers in English and in Chinese are told apart."""
+    left = [(r, asked_of(r, 2, 0.5, chance)) for r in texts if r['labels']['relevant'] and r['lang'] in ('en', 'zh')]
+    left = [(r, asked) for r, asked in left if asked]
+    chance.shuffle(left)
+    units, tokens, have, limit = [], 0, collections.Counter(), 8
+    while left and tokens < tokens_max and limit < len(texts) + 8:
+        rest = []
+        for record, asked in left:
+            telling = [a for a in asked if a[1] != 'absent' and a != ('lean', 'neutral')]
+            if tokens < tokens_max and any(have[(record['lang'], *a)] < limit for a in telling):
+                units.append(Unit(encode, control, record, asked, True))
+                tokens += len(units[-1])
+                have.update((record['lang'], *a) for a in asked)
+            else:
+                rest.append((record, asked))
+        left, limit = rest, int(limit * 1.5) + 1
+    return units
 
 
 def read(paths):
@@ -312,27 +408,39 @@ def main():
     parser.add_argument('--out', required=True)
     parser.add_argument('--lower', type=int, default=14)
     parser.add_argument('--upper', type=int, default=22)
-    parser.add_argument('--epochs', type=float, default=1.2)
-    parser.add_argument('--rate', type=float, default=4e-4)
+    parser.add_argument('--start', help='an adapter to train further')
+    parser.add_argument('--tokens', type=int, default=560000, help='of real texts')
+    parser.add_argument('--replay', type=float, default=1.0, help='part of the families and passages')
+    parser.add_argument('--epochs', type=float, default=1.0)
+    parser.add_argument('--rate', type=float, default=2e-4)
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--mixes', default='{"stance": [0.5, 0.7, 1, 0.5, 0.5], "lean": [0, 0, 0, 0.4, 0.8], "relevance_min": 0.2, "presence_min": 0.005}')
+    parser.add_argument('--mixes', default='{"version": "s2", "stance": [-1, 0.6, 1.5, 0.3, 0.5], "lean": [0, 0, 0, 0.5, 0.8], "relevance_min": 0.2, "presence_min": 0.005}')
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     chance = random.Random(args.seed)
     gguf = GGUFReader(args.model)
     encode, control = tokenizer_of(gguf)
-    records = [(r, 0) for r in read(args.families) + read(args.passages)] + [(r, 2) for r in read(args.texts)]
-    units = [Unit(encode, control, r, asked) for r, absent in records if (asked := asked_of(r, absent, chance))]
-    held = [u for u in units if random.Random('held' + str(u.group)).random() < 0.08]
-    trained = [u for u in units if random.Random('held' + str(u.group)).random() >= 0.08]
-    print(f'{len(trained)} texts with {sum(map(len, trained))} tokens, {len(held)} held out', flush=True)
+    units = choose(read(args.texts), encode, control, args.tokens, chance)
+    kept = {}
+    for record in read(args.families) + [r for r in read(args.passages) if len(r['text']) < 500]:
+        if kept.setdefault(record.get('family') or record['id'], chance.random()) < args.replay and (asked := asked_of(record, 0, 0.4, chance)):
+            units.append(Unit(encode, control, record, asked, False))
+    held, trained = [u for u in units if u.held_out()], [u for u in units if not u.held_out()]
+    print(f'{len(trained)} texts ({sum(u.real for u in trained)} real) with {sum(map(len, trained))} tokens, {len(held)} held out', flush=True)
     model = Qwen(gguf, args.upper)
     compute_lower(model, units, args.lower)
     reader = Reader(model, args.lower, args.upper)
-    reader.start_heads(chance.sample(trained, min(600, len(trained))))
-    reader.judge(held, 'held out before')
-    train(reader, trained, args.epochs, args.rate, args.seed)
-    reader.judge(held, 'held out after')
+    some = chance.sample(trained, min(600, len(trained)))
+    if args.start:
+        reader.start_from(args.start, some[:120])
+    else:
+        reader.start_heads(some)
+    for when in ('before', 'after'):
+        if when == 'after':
+            train(reader, trained, args.epochs, args.rate, args.seed)
+        for name, real in (('real texts', True), ('passages', False)):
+            if some := [u for u in held if u.real == real]:
+                reader.judge(some, f'{name} held out, {when}')
     write(reader, args.model, json.loads(args.mixes), args.out)
 
 

@@ -14,9 +14,6 @@
 namespace racewatch::classify {
 namespace {
 
-using Type = dnnl::memory::data_type;
-using Then = Product::Then;
-
 constexpr float kUnseen = -1e30f;
 constexpr uint64_t kWidthMax = 1u << 16, kLayersMax = 1024;
 
@@ -48,35 +45,16 @@ base::Result<Shape> ReadShape(const GgufFile& file, uint32_t layers_wanted) {
   return s;
 }
 
-// Rounded to the nearest, ties to even.
-uint16_t ToBrainFloat(float f) {
-  const auto bits = std::bit_cast<uint32_t>(f);
-  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1)) >> 16);
-}
-
-// A buffer of oneDNN's active type.
-class Active {
- public:
-  explicit Active(bool brain) : brain_(brain) {}
-  void Resize(size_t count) { bytes_.resize(count * (brain_ ? 2 : 4)); }
-  void* data() { return bytes_.data(); }
-  void Set(size_t at, const float* from, size_t count) {
-    if (brain_) {
-      auto* to = reinterpret_cast<uint16_t*>(bytes_.data()) + at;
-      for (size_t i = 0; i < count; ++i) to[i] = ToBrainFloat(from[i]);
-    } else {
-      std::copy_n(from, count, reinterpret_cast<float*>(bytes_.data()) + at);
-    }
-  }
-
- private:
-  const bool brain_;
-  std::vector<unsigned char> bytes_;
-};
-
-bool HasBrainFloats() {
-  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa()), wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  return (isa & wanted) == wanted;
+// e to the power of x, within 2e-7 of it, for x from -87 to 88: 2^n times a polynomial (Cephes, expf). Unlike std::exp it is
+// computed several at a time.
+inline float Exponential(float x) {
+  constexpr float kLarge = 12582912;  // 1.5 x 2^23: adding it rounds to whole numbers
+  x = std::min(std::max(x, -87.0f), 88.0f);
+  const float rounded = x * 1.44269504088896341f + kLarge, n = rounded - kLarge;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  const float p = ((((1.9875691500e-4f * r + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r + 4.1665795894e-2f) * r + 1.6666665459e-1f) * r + 5.0000001201e-1f;
+  const int32_t power = (std::bit_cast<int32_t>(rounded) - std::bit_cast<int32_t>(kLarge) + 127) << 23;
+  return (p * r * r + r + 1) * std::bit_cast<float>(power);
 }
 
 // Where each ending lies behind the beginning.
@@ -114,19 +92,21 @@ void StrikeOut(const Layout& l, size_t row, float* scores) {
 struct Transformer::Impl {
   struct Layer {
     std::vector<float> attention_norm, inner_norm, qkv_bias;
-    dnnl::memory qkv, output, gate, up, down;
+    Weights qkv, output, gate, up, down;
   };
 
-  Impl(Shape s, bool brain, uint32_t thread_count);
+  Impl(Shape s, bool bytes, uint32_t thread_count);
   base::Status ReadLayer(const GgufFile& model, const GgufFile* update, const std::string& prefix, Layer* layer);
   // Of several tensors of `columns`, one below the other.
   base::Result<std::vector<float>> ReadWeights(const GgufFile& model, const GgufFile* update, uint64_t columns,
                                                const std::vector<std::pair<std::string, uint64_t>>& parts) const;
   void Embed(const Layout& l);
-  void Normalise(const std::vector<float>& x, size_t rows, const std::vector<float>& weights, Active* to) const;
-  void Rotate(const Layout& l);
+  void Normalise(const std::vector<float>& x, size_t rows, const std::vector<float>& weights, Rows* to) const;
+  void Rotate(const Layout& l, const Layer& layer);
   void Attend(const Layout& l, const Layer& layer);
   void Feed(size_t rows, const Layer& layer);
+  // x += the product, with its scales.
+  void Add(size_t rows, const Rows& of, const Weights& weights);
   std::vector<float> Run(const Layout& l);
 
   Shape shape;
@@ -140,19 +120,15 @@ struct Transformer::Impl {
   std::vector<double> frequencies;
 
   std::mutex mutex;  // what one reading uses, from here on
-  std::vector<float> x, qkv_out, q, k, v, scores, mixed, row;
-  Active normal, mixed_rows, gated, raised;
+  std::vector<float> x, product, raised, q, k, v, scores, mixed;
+  Rows normal, mixed_rows, gated;
 };
 
-Transformer::Impl::Impl(Shape s, bool brain, uint32_t thread_count)
+Transformer::Impl::Impl(Shape s, bool bytes, uint32_t thread_count)
     : shape(s), threads(static_cast<int>(thread_count)),
-      qkv(engine, brain ? Type::bf16 : Type::f32, s.width, s.width + 2 * s.shared_width(), true, Then::kStore),
-      output(engine, brain ? Type::bf16 : Type::f32, s.width, s.width, false, Then::kAdd),
-      gate(engine, brain ? Type::bf16 : Type::f32, s.width, s.inner, false, Then::kSwish),
-      up(engine, brain ? Type::bf16 : Type::f32, s.width, s.inner, false, Then::kMultiply),
-      down(engine, brain ? Type::bf16 : Type::f32, s.inner, s.width, false, Then::kAdd),
-      attention(engine, s.groups, s.queries(), s.head_width()),
-      normal(brain), mixed_rows(brain), gated(brain), raised(brain) {
+      qkv(engine, bytes, s.width, s.width + 2 * s.shared_width()), output(engine, bytes, s.width, s.width),
+      gate(engine, bytes, s.width, s.inner), up(engine, bytes, s.width, s.inner), down(engine, bytes, s.inner, s.width),
+      attention(engine, s.groups, s.queries(), s.head_width()), normal(bytes), mixed_rows(bytes), gated(bytes) {
   for (uint64_t i = 0; i < s.head_width() / 2; ++i)
     frequencies.push_back(std::pow(s.rotation_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head_width())));
 }
@@ -191,10 +167,10 @@ base::Status Transformer::Impl::ReadLayer(const GgufFile& model, const GgufFile*
     RW_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadWeights(model, nullptr, count, {{p + name, 1}}));
     layer->qkv_bias.insert(layer->qkv_bias.end(), bias.begin(), bias.end());
   }
-  const auto pack = [&](Product& product, uint64_t columns, const std::vector<std::pair<std::string, uint64_t>>& parts,
-                        dnnl::memory* to) -> base::Status {
+  const auto pack = [&](const Product& of, uint64_t columns, const std::vector<std::pair<std::string, uint64_t>>& parts,
+                        Weights* to) -> base::Status {
     RW_ASSIGN_OR_RETURN(std::vector<float> weights, ReadWeights(model, update, columns, parts));
-    *to = product.Pack(stream, weights.data());
+    *to = of.Pack(stream, std::move(weights));
     return base::Status::Ok();
   };
   RW_RETURN_IF_ERROR(pack(qkv, d, {{p + "attn_q.weight", d}, {p + "attn_k.weight", kv}, {p + "attn_v.weight", kv}}, &layer->qkv));
@@ -209,27 +185,30 @@ void Transformer::Impl::Embed(const Layout& l) {
   for (size_t i = 0; i < l.tokens.size(); ++i) Dequantize(*embedding, static_cast<uint64_t>(l.tokens[i]), 1, x.data() + i * shape.width);
 }
 
-void Transformer::Impl::Normalise(const std::vector<float>& from, size_t rows, const std::vector<float>& weights, Active* to) const {
+void Transformer::Impl::Normalise(const std::vector<float>& from, size_t rows, const std::vector<float>& weights, Rows* to) const {
   const size_t d = shape.width;
-  std::vector<float> line(d);
-  to->Resize(rows * d);
+  to->Resize(rows, d);
+#pragma omp parallel for
   for (size_t r = 0; r < rows; ++r) {
     const float* in = from.data() + r * d;
     float squares = 0;
     for (size_t i = 0; i < d; ++i) squares += in[i] * in[i];
     const float scale = 1.0f / std::sqrt(squares / static_cast<float>(d) + static_cast<float>(shape.epsilon));
+    std::vector<float> line(d);
     for (size_t i = 0; i < d; ++i) line[i] = in[i] * scale * weights[i];
-    to->Set(r * d, line.data(), d);
+    to->Set(r, line.data());
   }
 }
 
 // Turns queries and keys by their positions (Su et al. 2021, halves of a head apart) and sorts heads by group.
-void Transformer::Impl::Rotate(const Layout& l) {
+void Transformer::Impl::Rotate(const Layout& l, const Layer& layer) {
   const size_t hd = shape.head_width(), half = hd / 2, d = shape.width, kv = shape.shared_width(), line = d + 2 * kv;
   const float scale = 1.0f / std::sqrt(static_cast<float>(hd));
   q.resize(l.rows * d), k.resize(l.rows * kv), v.resize(l.rows * kv);
-  std::vector<float> cosines(half), sines(half);
+#pragma omp parallel for
   for (size_t r = 0; r < l.rows; ++r) {
+    std::vector<float> cosines(half), sines(half), whole(line);
+    for (size_t i = 0; i < line; ++i) whole[i] = product[r * line + i] * normal.scale(r) * layer.qkv.scales[i] + layer.qkv_bias[i];
     for (size_t i = 0; i < half; ++i) {
       const double angle = static_cast<double>(l.positions[r]) * frequencies[i];
       cosines[i] = static_cast<float>(std::cos(angle)), sines[i] = static_cast<float>(std::sin(angle));
@@ -240,7 +219,7 @@ void Transformer::Impl::Rotate(const Layout& l) {
         to[i + half] = by * (from[i + half] * cosines[i] + from[i] * sines[i]);
       }
     };
-    const float* from = qkv_out.data() + r * line;
+    const float* from = whole.data();
     for (size_t h = 0; h < shape.heads; ++h) turn(from + h * hd, scale, q.data() + (h * l.rows + r) * hd);
     for (size_t g = 0; g < shape.groups; ++g) {
       turn(from + d + g * hd, 1, k.data() + (g * l.rows + r) * hd);
@@ -251,25 +230,48 @@ void Transformer::Impl::Rotate(const Layout& l) {
 
 void Transformer::Impl::Attend(const Layout& l, const Layer& layer) {
   Normalise(x, l.rows, layer.attention_norm, &normal);
-  qkv_out.resize(l.rows * (shape.width + 2 * shape.shared_width()));
-  qkv.Run(stream, l.rows, layer.qkv, normal.data(), const_cast<float*>(layer.qkv_bias.data()), qkv_out.data(), nullptr);
-  stream.wait();
-  Rotate(l);
+  product.resize(l.rows * (shape.width + 2 * shape.shared_width()));
+  qkv.Run(stream, l.rows, layer.qkv, &normal, product.data());
+  Rotate(l, layer);
   scores.resize(shape.heads * l.rows * l.rows);
   mixed.resize(l.rows * shape.width);
   attention.Score(stream, l.rows, q.data(), k.data(), scores.data());
+#pragma omp parallel for collapse(2)
   for (size_t h = 0; h < shape.heads; ++h)
     for (size_t r = 0; r < l.rows; ++r) StrikeOut(l, r, scores.data() + (h * l.rows + r) * l.rows);
   attention.Mix(stream, l.rows, scores.data(), v.data(), mixed.data());
 }
 
+void Transformer::Impl::Add(size_t rows, const Rows& of, const Weights& weights) {
+  const size_t d = shape.width;
+#pragma omp parallel for
+  for (size_t r = 0; r < rows; ++r) {
+    const float *from = product.data() + r * d, *scales = weights.scales.data();
+    float* to = x.data() + r * d;
+    const float scale = of.scale(r);
+    for (size_t i = 0; i < d; ++i) to[i] += from[i] * scale * scales[i];
+  }
+}
+
 void Transformer::Impl::Feed(size_t rows, const Layer& layer) {
+  const size_t inner = shape.inner;
   Normalise(x, rows, layer.inner_norm, &normal);
-  gated.Resize(rows * shape.inner), raised.Resize(rows * shape.inner);
-  gate.Run(stream, rows, layer.gate, normal.data(), nullptr, gated.data(), nullptr);
-  up.Run(stream, rows, layer.up, normal.data(), nullptr, raised.data(), gated.data());
-  down.Run(stream, rows, layer.down, raised.data(), nullptr, x.data(), nullptr);
-  stream.wait();
+  product.resize(rows * inner), raised.resize(rows * inner), gated.Resize(rows, inner);
+  gate.Run(stream, rows, layer.gate, &normal, product.data());
+  up.Run(stream, rows, layer.up, &normal, raised.data());
+#pragma omp parallel for
+  for (size_t r = 0; r < rows; ++r) {
+    const float *g = product.data() + r * inner, *by_g = layer.gate.scales.data(), *by_u = layer.up.scales.data();
+    float* u = raised.data() + r * inner;
+    const float scale = normal.scale(r);
+    for (size_t i = 0; i < inner; ++i) {
+      const float a = g[i] * scale * by_g[i];
+      u[i] *= scale * by_u[i] * a / (1.0f + Exponential(-a));
+    }
+    gated.Set(r, u);
+  }
+  down.Run(stream, rows, layer.down, &gated, product.data());
+  Add(rows, gated, layer.down);
 }
 
 std::vector<float> Transformer::Impl::Run(const Layout& l) {
@@ -279,7 +281,6 @@ std::vector<float> Transformer::Impl::Run(const Layout& l) {
   // Only what stands behind the endings is wanted: in the last layer the rest is left out after the attention.
   std::vector<size_t> wanted(l.rows);
   for (size_t i = 0; i < l.rows; ++i) wanted[i] = i;
-  std::vector<float> line(d);
   for (size_t i = 0; i < layers.size(); ++i) {
     Attend(l, layers[i]);
     size_t rows = l.rows;
@@ -289,13 +290,16 @@ std::vector<float> Transformer::Impl::Run(const Layout& l) {
       rows = (wanted.size() + kRowStep - 1) / kRowStep * kRowStep;
       for (size_t w = 0; w < wanted.size(); ++w) std::copy_n(x.data() + wanted[w] * d, d, x.data() + w * d);
     }
-    mixed_rows.Resize(rows * d);
+    mixed_rows.Resize(rows, d);
+#pragma omp parallel for
     for (size_t w = 0; w < wanted.size(); ++w) {
+      std::vector<float> line(d);
       for (size_t h = 0; h < shape.heads; ++h) std::copy_n(mixed.data() + (h * l.rows + wanted[w]) * hd, hd, line.data() + h * hd);
-      mixed_rows.Set(w * d, line.data(), d);
+      mixed_rows.Set(w, line.data());
     }
-    output.Run(stream, rows, layers[i].output, mixed_rows.data(), nullptr, x.data(), nullptr);
-    stream.wait();
+    product.resize(rows * d);
+    output.Run(stream, rows, layers[i].output, &mixed_rows, product.data());
+    Add(rows, mixed_rows, layers[i].output);
     Feed(rows, layers[i]);
   }
   return {x.begin(), x.begin() + static_cast<ptrdiff_t>(wanted.size() * d)};
@@ -308,7 +312,7 @@ base::Result<std::unique_ptr<Transformer>> Transformer::Load(const GgufFile& mod
   RW_ASSIGN_OR_RETURN(const Shape shape, ReadShape(model, options.layers));
   RW_ASSIGN_OR_RETURN(const std::vector<std::string_view>* tokens, model.Texts("tokenizer.ggml.tokens"));
   try {
-    auto impl = std::make_unique<Impl>(shape, !options.single_precision && HasBrainFloats(), options.threads);
+    auto impl = std::make_unique<Impl>(shape, !options.single_precision, options.threads);
     RW_ASSIGN_OR_RETURN(impl->embedding, model.Tensor("token_embd.weight", shape.width, tokens->size()));
     impl->layers.resize(shape.layers);
     for (size_t i = 0; i < shape.layers; ++i) {

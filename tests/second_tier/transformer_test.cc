@@ -152,13 +152,22 @@ TEST_F(TransformerTest, StatesAreThoseOfThePlainComputation) {
   EXPECT_LT(Difference(*states, 0, Reference(model).StateOf(Joined(beginning, ending))), 1e-4);
 }
 
-TEST_F(TransformerTest, BrainFloatsAreNearEnough) {
+TEST_F(TransformerTest, BytesAreNearEnough) {
   const TinyModel model;
   const auto transformer = Load(model, {.threads = 2});
   const auto beginning = Tokens(3, 40), ending = Tokens(4, 3);
   const auto states = transformer->Read(beginning, Only(ending));
   ASSERT_TRUE(states.ok());
   EXPECT_LT(Difference(*states, 0, Reference(model).StateOf(Joined(beginning, ending))), 0.02);
+}
+
+TEST_F(TransformerTest, BytesGiveTheSameStatesOnOneThreadAsOnTwo) {
+  const TinyModel model;
+  const auto beginning = Tokens(3, 40), ending = Tokens(4, 3);
+  const auto one = Load(model, {.threads = 1})->Read(beginning, Only(ending));
+  const auto two = Load(model, {.threads = 2})->Read(beginning, Only(ending));
+  ASSERT_TRUE(one.ok() && two.ok());
+  EXPECT_LT(Difference(*one, 0, {two->begin(), two->end()}), 1e-3);
 }
 
 TEST_F(TransformerTest, EndingsDoNotSeeEachOther) {
