@@ -1,6 +1,9 @@
 #include "classify/second_tier/transformer.h"
 
 #include <omp.h>
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
 
 #include <bit>
 #include <cmath>
@@ -56,6 +59,30 @@ inline float Exponential(float x) {
   const int32_t power = (std::bit_cast<int32_t>(rounded) - std::bit_cast<int32_t>(kLarge) + 127) << 23;
   return (p * r * r + r + 1) * std::bit_cast<float>(power);
 }
+
+// Calls each(0) to each(count - 1) on OpenMP's threads. What they write is seen after it, and by them what was written before;
+// ThreadSanitizer has to be told so, since GCC's OpenMP is not built for it, and it must not look at how `count` and `each`
+// are handed over. What `each` does is watched.
+template <class Each>
+#if defined(__SANITIZE_THREAD__)
+__attribute__((no_sanitize("thread"))) void ForEach(size_t count, const Each& each) {
+  static char team;
+  __tsan_release(&team);
+#pragma omp parallel
+  {
+    __tsan_acquire(&team);
+#pragma omp for
+    for (size_t i = 0; i < count; ++i) each(i);
+    __tsan_release(&team);
+  }
+  __tsan_acquire(&team);
+}
+#else
+void ForEach(size_t count, const Each& each) {
+#pragma omp parallel for
+  for (size_t i = 0; i < count; ++i) each(i);
+}
+#endif
 
 // Where each ending lies behind the beginning.
 struct Layout {
@@ -188,8 +215,7 @@ void Transformer::Impl::Embed(const Layout& l) {
 void Transformer::Impl::Normalise(const std::vector<float>& from, size_t rows, const std::vector<float>& weights, Rows* to) const {
   const size_t d = shape.width;
   to->Resize(rows, d);
-#pragma omp parallel for
-  for (size_t r = 0; r < rows; ++r) {
+  ForEach(rows, [&](size_t r) {
     const float* in = from.data() + r * d;
     float squares = 0;
     for (size_t i = 0; i < d; ++i) squares += in[i] * in[i];
@@ -197,7 +223,7 @@ void Transformer::Impl::Normalise(const std::vector<float>& from, size_t rows, c
     std::vector<float> line(d);
     for (size_t i = 0; i < d; ++i) line[i] = in[i] * scale * weights[i];
     to->Set(r, line.data());
-  }
+  });
 }
 
 // Turns queries and keys by their positions (Su et al. 2021, halves of a head apart) and sorts heads by group.
@@ -205,8 +231,7 @@ void Transformer::Impl::Rotate(const Layout& l, const Layer& layer) {
   const size_t hd = shape.head_width(), half = hd / 2, d = shape.width, kv = shape.shared_width(), line = d + 2 * kv;
   const float scale = 1.0f / std::sqrt(static_cast<float>(hd));
   q.resize(l.rows * d), k.resize(l.rows * kv), v.resize(l.rows * kv);
-#pragma omp parallel for
-  for (size_t r = 0; r < l.rows; ++r) {
+  ForEach(l.rows, [&](size_t r) {
     std::vector<float> cosines(half), sines(half), whole(line);
     for (size_t i = 0; i < line; ++i) whole[i] = product[r * line + i] * normal.scale(r) * layer.qkv.scales[i] + layer.qkv_bias[i];
     for (size_t i = 0; i < half; ++i) {
@@ -225,7 +250,7 @@ void Transformer::Impl::Rotate(const Layout& l, const Layer& layer) {
       turn(from + d + g * hd, 1, k.data() + (g * l.rows + r) * hd);
       std::copy_n(from + d + kv + g * hd, hd, v.data() + (g * l.rows + r) * hd);
     }
-  }
+  });
 }
 
 void Transformer::Impl::Attend(const Layout& l, const Layer& layer) {
@@ -236,21 +261,18 @@ void Transformer::Impl::Attend(const Layout& l, const Layer& layer) {
   scores.resize(shape.heads * l.rows * l.rows);
   mixed.resize(l.rows * shape.width);
   attention.Score(stream, l.rows, q.data(), k.data(), scores.data());
-#pragma omp parallel for collapse(2)
-  for (size_t h = 0; h < shape.heads; ++h)
-    for (size_t r = 0; r < l.rows; ++r) StrikeOut(l, r, scores.data() + (h * l.rows + r) * l.rows);
+  ForEach(shape.heads * l.rows, [&](size_t i) { StrikeOut(l, i % l.rows, scores.data() + i * l.rows); });
   attention.Mix(stream, l.rows, scores.data(), v.data(), mixed.data());
 }
 
 void Transformer::Impl::Add(size_t rows, const Rows& of, const Weights& weights) {
   const size_t d = shape.width;
-#pragma omp parallel for
-  for (size_t r = 0; r < rows; ++r) {
+  ForEach(rows, [&](size_t r) {
     const float *from = product.data() + r * d, *scales = weights.scales.data();
     float* to = x.data() + r * d;
     const float scale = of.scale(r);
     for (size_t i = 0; i < d; ++i) to[i] += from[i] * scale * scales[i];
-  }
+  });
 }
 
 void Transformer::Impl::Feed(size_t rows, const Layer& layer) {
@@ -259,8 +281,7 @@ void Transformer::Impl::Feed(size_t rows, const Layer& layer) {
   product.resize(rows * inner), raised.resize(rows * inner), gated.Resize(rows, inner);
   gate.Run(stream, rows, layer.gate, &normal, product.data());
   up.Run(stream, rows, layer.up, &normal, raised.data());
-#pragma omp parallel for
-  for (size_t r = 0; r < rows; ++r) {
+  ForEach(rows, [&](size_t r) {
     const float *g = product.data() + r * inner, *by_g = layer.gate.scales.data(), *by_u = layer.up.scales.data();
     float* u = raised.data() + r * inner;
     const float scale = normal.scale(r);
@@ -269,7 +290,7 @@ void Transformer::Impl::Feed(size_t rows, const Layer& layer) {
       u[i] *= scale * by_u[i] * a / (1.0f + Exponential(-a));
     }
     gated.Set(r, u);
-  }
+  });
   down.Run(stream, rows, layer.down, &gated, product.data());
   Add(rows, gated, layer.down);
 }
@@ -291,12 +312,11 @@ std::vector<float> Transformer::Impl::Run(const Layout& l) {
       for (size_t w = 0; w < wanted.size(); ++w) std::copy_n(x.data() + wanted[w] * d, d, x.data() + w * d);
     }
     mixed_rows.Resize(rows, d);
-#pragma omp parallel for
-    for (size_t w = 0; w < wanted.size(); ++w) {
+    ForEach(wanted.size(), [&](size_t w) {
       std::vector<float> line(d);
       for (size_t h = 0; h < shape.heads; ++h) std::copy_n(mixed.data() + (h * l.rows + wanted[w]) * hd, hd, line.data() + h * hd);
       mixed_rows.Set(w, line.data());
-    }
+    });
     product.resize(rows * d);
     output.Run(stream, rows, layers[i].output, &mixed_rows, product.data());
     Add(rows, mixed_rows, layers[i].output);
