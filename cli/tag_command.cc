@@ -44,8 +44,24 @@ ordered_json TagsToJson(const v1::Tags& tags) {
   return out;
 }
 
+struct TagOptions {
+  bool theme_scores = false;  // of the tags
+  bool scores = false;        // all of the first tier
+};
+
+ordered_json ScoresToJson(const classify::Scores& scores) {
+  ordered_json out;
+  out["relevance"] = scores.relevance;
+  for (size_t i = 0; i < base::kThemes.size(); ++i) out["themes"][std::string(base::kThemes[i])] = scores.themes[i];
+  for (size_t t = 0; t < base::kTargets.size(); ++t)
+    for (size_t p = 0; p < scores.stance[t].size(); ++p)
+      out["stance"][std::string(base::kTargets[t])][std::string(base::kPositions[p])] = scores.stance[t][p];
+  for (size_t l = 0; l < scores.lean.size(); ++l) out["lean"][std::string(base::kLeans[l])] = scores.lean[l];
+  return out;
+}
+
 // The answer to one line: tags, or throws with what is wrong with it.
-ordered_json TagLine(const std::string& line, const classify::Model& model, bool theme_scores, classify::Scratch& scratch,
+ordered_json TagLine(const std::string& line, const classify::Model& model, const TagOptions& options, classify::Scratch& scratch,
                      v1::Tags* tags) {
   const auto object = nlohmann::json::parse(line);
   if (!object.is_object()) throw std::runtime_error("not a JSON object");
@@ -59,13 +75,14 @@ ordered_json TagLine(const std::string& line, const classify::Model& model, bool
   const classify::DocumentView document{title, text, language};
   const classify::Scores scores = model.Classify(document, scratch, tags);
   out.update(TagsToJson(*tags));
-  if (theme_scores && tags->relevance().label()) {
+  if (options.theme_scores && tags->relevance().label()) {
     for (size_t i = 0; i < base::kThemes.size(); ++i) out["theme_scores"][std::string(base::kThemes[i])] = scores.themes[i];
   }
+  if (options.scores) out["scores"] = ScoresToJson(model.Score(document, scratch));
   return out;
 }
 
-int TagStream(std::istream& in, const classify::Model& model, bool theme_scores) {
+int TagStream(std::istream& in, const classify::Model& model, const TagOptions& options) {
   classify::Scratch scratch;
   v1::Tags tags;
   std::string line;
@@ -73,7 +90,7 @@ int TagStream(std::istream& in, const classify::Model& model, bool theme_scores)
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     ordered_json out;
     try {
-      out = TagLine(line, model, theme_scores, scratch, &tags);
+      out = TagLine(line, model, options, scratch, &tags);
     } catch (const std::exception& error) {
       out = {{"line", number}, {"error", error.what()}};
     }
@@ -88,11 +105,12 @@ int TagStream(std::istream& in, const classify::Model& model, bool theme_scores)
 int RunTag(int argc, char** argv) {
   CLI::App app("Tags documents: {\"id\",\"title\",\"text\",\"lang\"?} a line to relevance, themes, stance, lean and evidence.", "racewatch tag");
   std::string file, model_path = classify::DefaultModelPath(), second_tier;
-  bool theme_scores = false;
+  TagOptions options;
   app.add_option("FILE", file, "JSON lines; standard input if absent or -");
   app.add_option("--model", model_path, "Model file")->capture_default_str();
   AddSecondTierFlag(app, &second_tier);
-  app.add_flag("--theme-scores", theme_scores, "Add the probability of every theme");
+  app.add_flag("--theme-scores", options.theme_scores, "Add the probability of every theme");
+  app.add_flag("--scores", options.scores, "Add the first tier's probability of every label (all 0 but that of relevance where a text is far from relevant)");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -103,10 +121,10 @@ int RunTag(int argc, char** argv) {
   }
   const auto model = LoadModel(model_path, second_tier);
   if (!model.ok()) return FailToLoad(model.status());
-  if (file.empty() || file == "-") return TagStream(std::cin, **model, theme_scores);
+  if (file.empty() || file == "-") return TagStream(std::cin, **model, options);
   std::ifstream in(file, std::ios::binary);
   if (!in) return Fail(kExitIo, "tag: read " + file + ": no such file");
-  return TagStream(in, **model, theme_scores);
+  return TagStream(in, **model, options);
 }
 
 }  // namespace racewatch::cli

@@ -54,6 +54,22 @@ class Commands(WithTinyModel):
         self.assertNotEqual(plain[0]['lean']['score'], read[0]['lean']['score'])
         self.assertEqual(read, self.tag('--second-tier', self.tiny))
 
+    def test_scores_are_the_first_tiers_of_every_label(self):
+        plain, read = self.tag('--scores'), self.tag('--scores', '--second-tier', self.tiny)
+        self.assertEqual([one['scores'] for one in plain], [one['scores'] for one in read])
+        relevant, other = (one['scores'] for one in plain)
+        self.assertEqual(relevant['relevance'], plain[0]['relevance']['score'])
+        self.assertEqual({t['id']: relevant['themes'][t['id']] for t in plain[0]['themes']}, {t['id']: t['score'] for t in plain[0]['themes']})
+        for scores in (relevant, other):
+            self.assertEqual([len(scores[key]) for key in ('themes', 'stance', 'lean')], [19, 5, 3])
+            for sides in scores['stance'].values():
+                self.assertEqual(list(sides), ['favor', 'against', 'neutral'])
+                self.assertLessEqual(sum(sides.values()), scores['relevance'] + 1e-9)
+        self.assertAlmostEqual(sum(relevant['lean'].values()), 1, 6)
+        self.assertEqual(sum(other['lean'].values()), 0)  # far from relevant, read no further
+        self.assertGreater(relevant['stance']['export_controls']['favor'], 0)
+        self.assertNotIn('scores', self.tag()[0])
+
     def test_eval_and_explain_take_it_too(self):
         probes = os.path.join(self.path, 'probes.jsonl')
         probe = {'id': 'p', 'kind': 'negation', 'a': RELEVANT, 'b': RELEVANT, 'expect': {'field': 'lean', 'a': 'us', 'b': 'us'}}
