@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "classify/second_tier/parallel.h"
+
 namespace racewatch::classify {
 
 using dnnl::memory;
@@ -50,17 +52,18 @@ dnnl::matmul::primitive_desc Product::Describe(size_t rows, const memory::desc& 
   return {{x, weights, y}, engine_};
 }
 
-Weights Product::Pack(dnnl::stream& stream, std::vector<float> weights) const {
+Weights Product::Pack(dnnl::stream& stream, const std::function<void(size_t row, float* to)>& read) const {
+  const auto in = static_cast<size_t>(in_);
   Weights out{memory(packed_, engine_), std::vector<float>(static_cast<size_t>(out_), 1.0f)};
-  std::vector<int8_t> bytes;
-  void* plain = weights.data();
-  if (type_ == Type::s8) {
-    const auto in = static_cast<size_t>(in_);
-    bytes.resize(weights.size());
-    for (size_t r = 0; r < out.scales.size(); ++r) out.scales[r] = ToBytes(weights.data() + r * in, in, bytes.data() + r * in);
-    plain = bytes.data();
-  }
-  memory from(memory::desc({in_, out_}, type_, memory::dims{1, in_}), engine_, plain);
+  Rows rows(type_ == Type::s8);
+  rows.Resize(out.scales.size(), in);
+  ForEach(out.scales.size(), [&](size_t r) {
+    std::vector<float> line(in);
+    read(r, line.data());
+    rows.Set(r, line.data());
+    out.scales[r] = rows.scale(r);
+  });
+  memory from(memory::desc({in_, out_}, type_, memory::dims{1, in_}), engine_, rows.data());
   dnnl::reorder(from, out.packed).execute(stream, from, out.packed);
   stream.wait();
   return out;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <dnnl.hpp>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -43,8 +44,8 @@ class Product {
   // Of bytes or of single precision, as the rows.
   Product(const dnnl::engine& engine, bool bytes, size_t in, size_t out);
 
-  // `weights` is out × in, row by row.
-  Weights Pack(dnnl::stream& stream, std::vector<float> weights) const;
+  // `read` writes one of `out` rows of `in` weights; several threads call it, each for other rows.
+  Weights Pack(dnnl::stream& stream, const std::function<void(size_t row, float* to)>& read) const;
   // `rows` is a multiple of kRowStep. Writes rows × out, where every number is still to be multiplied by the scales of its row
   // and of its output.
   void Run(dnnl::stream& stream, size_t rows, const Weights& weights, Rows* x, float* y);

@@ -1,9 +1,6 @@
 #include "classify/second_tier/transformer.h"
 
 #include <omp.h>
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
-#endif
 
 #include <bit>
 #include <cmath>
@@ -12,6 +9,7 @@
 #include <string>
 
 #include "classify/second_tier/gguf.h"
+#include "classify/second_tier/parallel.h"
 #include "classify/second_tier/product.h"
 
 namespace racewatch::classify {
@@ -60,30 +58,6 @@ inline float Exponential(float x) {
   return (p * r * r + r + 1) * std::bit_cast<float>(power);
 }
 
-// Calls each(0) to each(count - 1) on OpenMP's threads. What they write is seen after it, and by them what was written before;
-// ThreadSanitizer has to be told so, since GCC's OpenMP is not built for it, and it must not look at how `count` and `each`
-// are handed over. What `each` does is watched.
-template <class Each>
-#if defined(__SANITIZE_THREAD__)
-__attribute__((no_sanitize("thread"))) void ForEach(size_t count, const Each& each) {
-  static char team;
-  __tsan_release(&team);
-#pragma omp parallel
-  {
-    __tsan_acquire(&team);
-#pragma omp for
-    for (size_t i = 0; i < count; ++i) each(i);
-    __tsan_release(&team);
-  }
-  __tsan_acquire(&team);
-}
-#else
-void ForEach(size_t count, const Each& each) {
-#pragma omp parallel for
-  for (size_t i = 0; i < count; ++i) each(i);
-}
-#endif
-
 // Where each ending lies behind the beginning.
 struct Layout {
   std::vector<int32_t> tokens;
@@ -124,9 +98,8 @@ struct Transformer::Impl {
 
   Impl(Shape s, bool bytes, uint32_t thread_count);
   base::Status ReadLayer(const GgufFile& model, const GgufFile* update, const std::string& prefix, Layer* layer);
-  // Of several tensors of `columns`, one below the other.
-  base::Result<std::vector<float>> ReadWeights(const GgufFile& model, const GgufFile* update, uint64_t columns,
-                                               const std::vector<std::pair<std::string, uint64_t>>& parts) const;
+  base::Result<Weights> PackWeights(const GgufFile& model, const GgufFile* update, const Product& product, uint64_t columns,
+                                    const std::vector<std::pair<std::string, uint64_t>>& parts);
   void Embed(const Layout& l);
   void Normalise(const std::vector<float>& x, size_t rows, const std::vector<float>& weights, Rows* to) const;
   void Rotate(const Layout& l, const Layer& layer);
@@ -160,51 +133,79 @@ Transformer::Impl::Impl(Shape s, bool bytes, uint32_t thread_count)
     frequencies.push_back(std::pow(s.rotation_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head_width())));
 }
 
-base::Result<std::vector<float>> Transformer::Impl::ReadWeights(const GgufFile& model, const GgufFile* update, uint64_t columns,
-                                                                const std::vector<std::pair<std::string, uint64_t>>& parts) const {
-  std::vector<float> out;
-  for (const auto& [name, rows] : parts) {
-    RW_ASSIGN_OR_RETURN(const GgufTensor* tensor, model.Tensor(name, columns, rows));
-    const size_t start = out.size();
-    out.resize(start + rows * columns);
-    Dequantize(*tensor, 0, rows, out.data() + start);
+namespace {
+
+// Rows of a tensor, with those of a low-rank update added to them.
+class UpdatedRows {
+ public:
+  static base::Result<UpdatedRows> Of(const GgufFile& model, const GgufFile* update, const std::string& name, uint64_t columns, uint64_t rows) {
+    UpdatedRows out;
+    RW_ASSIGN_OR_RETURN(out.tensor_, model.Tensor(name, columns, rows));
     const GgufTensor* ranks = update ? update->Find(name + ".lora_a") : nullptr;
-    if (!ranks) continue;
-    RW_ASSIGN_OR_RETURN(const GgufTensor* a, update->Tensor(name + ".lora_a", columns, ranks->rows));
-    RW_ASSIGN_OR_RETURN(const GgufTensor* b, update->Tensor(name + ".lora_b", ranks->rows, rows));
-    std::vector<float> left(rows * ranks->rows), right(ranks->rows * columns);
-    Dequantize(*b, 0, rows, left.data());
-    Dequantize(*a, 0, ranks->rows, right.data());
-    for (uint64_t r = 0; r < rows; ++r)
-      for (uint64_t i = 0; i < ranks->rows; ++i) {
-        float* to = out.data() + start + r * columns;
-        const float by = left[r * ranks->rows + i];
-        const float* from = right.data() + i * columns;
-        for (uint64_t c = 0; c < columns; ++c) to[c] += by * from[c];
-      }
+    if (!ranks) return out;
+    out.ranks_ = ranks->rows;
+    RW_ASSIGN_OR_RETURN(const GgufTensor* a, update->Tensor(name + ".lora_a", columns, out.ranks_));
+    RW_ASSIGN_OR_RETURN(const GgufTensor* b, update->Tensor(name + ".lora_b", out.ranks_, rows));
+    out.left_.resize(rows * out.ranks_), out.right_.resize(out.ranks_ * columns);
+    Dequantize(*b, 0, rows, out.left_.data());
+    Dequantize(*a, 0, out.ranks_, out.right_.data());
+    return out;
   }
+
+  uint64_t rows() const { return tensor_->rows; }
+  void Read(uint64_t row, float* to) const {
+    Dequantize(*tensor_, row, 1, to);
+    for (uint64_t i = 0; i < ranks_; ++i) {
+      const float by = left_[row * ranks_ + i];
+      const float* from = right_.data() + i * tensor_->columns;
+      for (uint64_t c = 0; c < tensor_->columns; ++c) to[c] += by * from[c];
+    }
+  }
+
+ private:
+  const GgufTensor* tensor_ = nullptr;
+  uint64_t ranks_ = 0;
+  std::vector<float> left_, right_;
+};
+
+base::Result<std::vector<float>> ReadVector(const GgufFile& model, const std::string& name, uint64_t size) {
+  RW_ASSIGN_OR_RETURN(const GgufTensor* tensor, model.Tensor(name, size, 1));
+  std::vector<float> out(size);
+  Dequantize(*tensor, 0, 1, out.data());
   return out;
+}
+
+}  // namespace
+
+// The tensors one below the other.
+base::Result<Weights> Transformer::Impl::PackWeights(const GgufFile& model, const GgufFile* update, const Product& of, uint64_t columns,
+                                                     const std::vector<std::pair<std::string, uint64_t>>& parts) {
+  std::vector<UpdatedRows> tensors;
+  for (const auto& [name, rows] : parts) {
+    RW_ASSIGN_OR_RETURN(UpdatedRows tensor, UpdatedRows::Of(model, update, name, columns, rows));
+    tensors.push_back(std::move(tensor));
+  }
+  return of.Pack(stream, [&](size_t row, float* to) {
+    auto tensor = tensors.begin();
+    for (; row >= tensor->rows(); ++tensor) row -= tensor->rows();
+    tensor->Read(row, to);
+  });
 }
 
 base::Status Transformer::Impl::ReadLayer(const GgufFile& model, const GgufFile* update, const std::string& p, Layer* layer) {
   const uint64_t d = shape.width, kv = shape.shared_width(), inner = shape.inner;
-  RW_ASSIGN_OR_RETURN(layer->attention_norm, ReadWeights(model, nullptr, d, {{p + "attn_norm.weight", 1}}));
-  RW_ASSIGN_OR_RETURN(layer->inner_norm, ReadWeights(model, nullptr, d, {{p + "ffn_norm.weight", 1}}));
+  RW_ASSIGN_OR_RETURN(layer->attention_norm, ReadVector(model, p + "attn_norm.weight", d));
+  RW_ASSIGN_OR_RETURN(layer->inner_norm, ReadVector(model, p + "ffn_norm.weight", d));
   for (const auto& [name, count] : {std::pair("attn_q.bias", d), std::pair("attn_k.bias", kv), std::pair("attn_v.bias", kv)}) {
-    RW_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadWeights(model, nullptr, count, {{p + name, 1}}));
+    RW_ASSIGN_OR_RETURN(const std::vector<float> bias, ReadVector(model, p + name, count));
     layer->qkv_bias.insert(layer->qkv_bias.end(), bias.begin(), bias.end());
   }
-  const auto pack = [&](const Product& of, uint64_t columns, const std::vector<std::pair<std::string, uint64_t>>& parts,
-                        Weights* to) -> base::Status {
-    RW_ASSIGN_OR_RETURN(std::vector<float> weights, ReadWeights(model, update, columns, parts));
-    *to = of.Pack(stream, std::move(weights));
-    return base::Status::Ok();
-  };
-  RW_RETURN_IF_ERROR(pack(qkv, d, {{p + "attn_q.weight", d}, {p + "attn_k.weight", kv}, {p + "attn_v.weight", kv}}, &layer->qkv));
-  RW_RETURN_IF_ERROR(pack(output, d, {{p + "attn_output.weight", d}}, &layer->output));
-  RW_RETURN_IF_ERROR(pack(gate, d, {{p + "ffn_gate.weight", inner}}, &layer->gate));
-  RW_RETURN_IF_ERROR(pack(up, d, {{p + "ffn_up.weight", inner}}, &layer->up));
-  return pack(down, inner, {{p + "ffn_down.weight", d}}, &layer->down);
+  RW_ASSIGN_OR_RETURN(layer->qkv, PackWeights(model, update, qkv, d, {{p + "attn_q.weight", d}, {p + "attn_k.weight", kv}, {p + "attn_v.weight", kv}}));
+  RW_ASSIGN_OR_RETURN(layer->output, PackWeights(model, update, output, d, {{p + "attn_output.weight", d}}));
+  RW_ASSIGN_OR_RETURN(layer->gate, PackWeights(model, update, gate, d, {{p + "ffn_gate.weight", inner}}));
+  RW_ASSIGN_OR_RETURN(layer->up, PackWeights(model, update, up, d, {{p + "ffn_up.weight", inner}}));
+  RW_ASSIGN_OR_RETURN(layer->down, PackWeights(model, update, down, inner, {{p + "ffn_down.weight", d}}));
+  return {};
 }
 
 void Transformer::Impl::Embed(const Layout& l) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/second_tier/tiny_model.h"
@@ -14,7 +15,7 @@ class ProductTest : public testing::Test {
   // x W' with all scales, rows × out.
   std::vector<float> Multiply(bool bytes, size_t rows, size_t in, size_t out, const std::vector<float>& x, const std::vector<float>& w) {
     Product product(engine_, bytes, in, out);
-    const Weights weights = product.Pack(stream_, w);
+    const Weights weights = product.Pack(stream_, [&](size_t row, float* to) { std::copy_n(w.data() + row * in, in, to); });
     Rows of(bytes);
     of.Resize(rows, in);
     for (size_t r = 0; r < rows; ++r) of.Set(r, x.data() + r * in);
