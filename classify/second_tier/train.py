@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Trains the adapter of the second tier for a language model, and writes it as a GGUF file.
 
-usage: train.py --model MODEL.gguf --families FILE... [--passages FILE...] [--texts FILE...] [--start ADAPTER] --out FILE
+usage: train.py --model MODEL.gguf --families FILE... [--passages FILE...] [--texts FILE... --first-tier FILE...] [--start ADAPTER] --out FILE
 
 The lower layers stay as they are: their states are computed once. The layers above get low-rank updates (LoRA), and each
 question a linear head on the state behind it. The big products are of bytes as in transformer.h, forwards and, of gradients,
 backwards (SwitchBack, Wortsman et al. 2023), so that the adapter learns with the states that it will read. With --start the
 updates and heads of an adapter are trained further. Families are minimal pairs and always on one side of the split between
-training and the held-out part whose figures are printed. Texts are labelled real articles (README says which); without them
-the answer "absent" is learnt from nothing, so the adapter that ships was trained with them.
+training and the held-out part whose figures are printed. Texts are labelled real articles (README says which). What the first
+tier says of them (`racewatch tag --scores` of models that were trained without them) decides which questions they are asked, as it
+will be when articles are tagged, and the loss is that of both tiers' answers together (`MIXES`, as Adapter::MixIn), so that the
+language model learns what the first tier does not know. Families and passages are answered by the language model alone.
 
 Needs PyPI's torch, numpy, gguf and tokenizers, and a C++ compiler.
 """
@@ -28,6 +30,7 @@ from gguf import GGUFReader, GGUFWriter
 from gguf.quants import dequantize
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+torch._dynamo.config.recompile_limit = 64  # rows and columns of every product
 fused = functools.partial(torch.compile, dynamic=True)  # one pass over the numbers in place of several
 
 QUESTIONS = {
@@ -37,24 +40,27 @@ QUESTIONS = {
     'stance:us_china_cooperation': 'Does the text say that the US should work with China on AI (A), or that they should compete and decouple (B)?',
     'stance:ai_regulation': 'Does the text say that AI needs stricter rules (A), or that rules hold back progress and should be lighter (B)?',
     'lean': 'Which side of the AI race does the text show in the better light, China (A) or the US (B)?',
+    'relevance': 'Is the text about AI and about the US and China as rivals, partners or players in it (A), or about something else (B)?',
 }
 FIELDS = list(QUESTIONS)
 ANSWERS = {'favor': 0, 'against': 1, 'neutral': 2, 'absent': 3}
 LEANS = {'us': 0, 'china': 1, 'neutral': 2}
+RELEVANCE = {True: 0, False: 1}
+ANSWERS_OF = {'lean': 3, 'relevance': 2}  # of 4; the others' logits are far below
 BEGINNING_TOKENS = 384
 RANK = 8
 UPDATED = ('attn_q', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down')
 PIECES = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
-# Of each target the themes that speak of its matter: where one of them is there and the target is not, "absent" is hard to tell.
-THEMES_OF = {
-    'china_parity': {'model_capability', 'chips_compute', 'talent_society'},
-    'chinese_ai_adoption': {'ecosystem_adoption', 'data_privacy', 'censorship', 'open_source'},
-    'export_controls': {'export_controls', 'chips_compute'},
-    'us_china_cooperation': {'governance_cooperation', 'geopolitics', 'talent_society'},
-    'ai_regulation': {'regulation', 'safety_ethics', 'governance_cooperation'},
-}
+# How the tiers are mixed: offset, first and second tier in the log-odds of presence, first and second tier in the logarithms of sides.
+MIXES = {'stance': [0, 0.6, 1, 0.3, 1], 'lean': [0, 0, 0, 0.5, 1], 'relevance': [0, 0.6, 1, 0, 0]}
+RELEVANCE_MIN, PRESENCE_MIN = 0.1, 0.02
+
+
+def log_odds(p):
+    p = min(max(p, 1e-6), 1 - 1e-6)
+    return math.log(p / (1 - p))
 
 
 @fused
@@ -165,7 +171,8 @@ def tokenizer_of(reader):
 
 
 class Unit:
-    """One text with the questions asked of it: tokens, positions, and where each question lies."""
+    """One text with the questions asked of it: tokens, positions, and where each question lies. `asked`: field, right answer and
+    what the first tier says, as log-odds of presence and logarithms of sides (None: nothing)."""
 
     def __init__(self, encode, control, record, asked, real):
         start, end = control['<|im_start|>'], control['<|im_end|>']
@@ -173,12 +180,14 @@ class Unit:
         if len(tokens) > BEGINNING_TOKENS:
             tokens = tokens[:BEGINNING_TOKENS - 1] + encode('\n\n')
         self.beginning, self.positions, self.spans = len(tokens), list(range(len(tokens))), []
-        for field, _ in asked:
+        for field, _, _ in asked:
             question = encode(QUESTIONS[field]) + [end] + encode('\n') + [start] + encode('assistant\n')
             self.spans.append((len(tokens), len(tokens) + len(question)))
             tokens = tokens + question
             self.positions += range(self.beginning, self.beginning + len(question))
-        self.tokens, self.asked = tokens, [(FIELDS.index(f), (LEANS if f == 'lean' else ANSWERS)[a]) for f, a in asked]
+        self.tokens = tokens
+        self.asked = [(FIELDS.index(f), {'lean': LEANS, 'relevance': RELEVANCE}.get(f, ANSWERS)[a]) for f, a, _ in asked]
+        self.first = [first for _, _, first in asked]
         self.group, self.real = record.get('family') or record.get('outlet') or record['id'], real
         self.state = None
 
@@ -233,12 +242,34 @@ def compute_lower(model, units, layers):
     print(f'lower layers: {len(units)} texts, {done} tokens, {done / (time.time() - started):.0f}/s', flush=True)
 
 
+def mix(said, fields, first):
+    """Logits of the language model's answers, one row a question, with what the first tier says: logarithms of probabilities."""
+    known = torch.tensor([f is not None for f in first])
+    odds = torch.tensor([f[0] if f else 0.0 for f in first])
+    logs = torch.tensor([f[1] if f else [0.0] * 3 for f in first])
+    rows = []
+    for field, (name, kind) in enumerate((f, f.split(':')[0]) for f in FIELDS):
+        offset, first_present, second_present, first_side, second_side = MIXES[kind]
+        here = fields == field
+        k, own = known[here], said[here]
+        sides = F.log_softmax(torch.where(k[:, None], first_side * logs[here] + second_side * own[:, :3], own[:, :3]), 1)
+        if kind == 'lean':
+            out = F.pad(sides, (0, 1), value=-30.0)
+        else:
+            present = own[:, 0] - own[:, 1] if kind == 'relevance' else own[:, :3].logsumexp(1) - own[:, 3]
+            present = torch.where(k, offset + first_present * odds[here] + second_present * present, present)
+            yes, no = F.logsigmoid(present)[:, None], F.logsigmoid(-present)[:, None]
+            out = F.pad(torch.cat([yes, no], 1), (0, 2), value=-30.0) if kind == 'relevance' else torch.cat([yes + sides, no], 1)
+        rows.append((here.nonzero()[:, 0], out))
+    return torch.cat([out for _, out in rows])[torch.cat([where for where, _ in rows]).argsort()]
+
+
 class Reader:
     """Upper layers and heads."""
 
     def __init__(self, model, lower, upper):
         self.model, self.lower, self.upper = model, lower, upper
-        self.mean, self.scale = torch.zeros(model.width), torch.ones(model.width)
+        self.mean, self.scale, self.started = torch.zeros(model.width), torch.ones(model.width), False
         self.head = torch.nn.Parameter(torch.zeros(len(FIELDS), 4, model.width))
         self.bias = torch.nn.Parameter(torch.zeros(len(FIELDS), 4))
         for layer in range(lower, upper):
@@ -259,96 +290,132 @@ class Reader:
         return self.model.layer(self.upper - 1, x, positions, mask, (entries, rows))[:, 0]
 
     def answers(self, units):
-        """Logits of every question of every unit, and the right answers."""
+        """Logarithms of probabilities of every answer to every question of every unit, both tiers together; the fields; the right answers."""
         fields, right = torch.tensor([asked for unit in units for asked in unit.asked]).T
         h = (self.states(units) - self.mean) / self.scale
-        return (self.head[fields] * h[:, None]).sum(-1) + self.bias[fields], right
+        said = (self.head[fields] * h[:, None]).sum(-1) + self.bias[fields]
+        return mix(said, fields, [first for unit in units for first in unit.first]), fields, right
 
-    def start_heads(self, units):
-        """Logistic regression on the states as they are before any update."""
+    def start_heads(self, units, fields):
+        """Logistic regression of these fields on the states as they are before any update."""
         with torch.no_grad():
-            parts = [(self.states(batch), torch.tensor([a for u in batch for a in u.asked])) for batch in batches(units, 2048)]
-        states, asked = torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
-        self.mean, self.scale = states.mean(0), states.std(0) + 1e-3
-        h = (states - self.mean) / self.scale
-        optimiser = torch.optim.LBFGS([self.head, self.bias], max_iter=200)
+            parts = [(self.states(batch), [(a, f) for u in batch for a, f in zip(u.asked, u.first)]) for batch in batches(units, 2048)]
+        states = torch.cat([p[0] for p in parts])
+        if not self.started:
+            self.mean, self.scale, self.started = states.mean(0), states.std(0) + 1e-3, True
+        asked, first = zip(*(pair for p in parts for pair in p[1]))
+        rows = [i for i, (field, _) in enumerate(asked) if FIELDS[field] in fields]
+        field, right = torch.tensor([asked[i] for i in rows]).T
+        h, first = (states[rows] - self.mean) / self.scale, [first[i] for i in rows]
+        here = torch.tensor([f in fields for f in FIELDS])[:, None]
+        head, bias = torch.zeros_like(self.head, requires_grad=True), torch.zeros_like(self.bias, requires_grad=True)
+        optimiser = torch.optim.LBFGS([head, bias], max_iter=200)
 
         def loss():
             optimiser.zero_grad()
-            value = F.cross_entropy((self.head[asked[:, 0]] * h[:, None]).sum(-1) + self.bias[asked[:, 0]], asked[:, 1])
-            value = value + 0.5 * (self.head ** 2).sum() / len(h) * 1000 / 6
+            value = F.nll_loss(mix((head[field] * h[:, None]).sum(-1) + bias[field], field, first), right)
+            value = value + 0.5 * (head ** 2).sum() / len(h) * 1000 / 6
             value.backward()
             return value
         optimiser.step(loss)
+        with torch.no_grad():
+            self.head.copy_(torch.where(here[..., None], head, self.head))
+            self.bias.copy_(torch.where(here, bias, self.bias))
 
     def start_from(self, path, units):
-        """Updates and heads of an adapter. Heads work on states of mean 0 and deviation 1 here, on the plain ones there."""
-        tensors = {t.name: torch.from_numpy(np.array(t.data, dtype=np.float32)) for t in GGUFReader(path).tensors}
+        """Updates and heads of an adapter; heads of questions that it does not have are left for start_heads, the fields returned.
+        Heads work on states of mean 0 and deviation 1 here, on the plain ones there."""
+        gguf = GGUFReader(path)
+        tensors = {t.name: torch.from_numpy(np.array(t.data, dtype=np.float32)) for t in gguf.tensors}
+        fields = gguf.fields['racewatch.fields'].contents()
         for name in self.model.update:
             self.model.update[name] = tuple(torch.nn.Parameter(tensors[f'{name}.weight.lora_{part}']) for part in 'ab')
-        head, bias = tensors['head.weight'].view(len(FIELDS), 4, -1), tensors['head.bias'].view(len(FIELDS), 4)
+        head, bias = tensors['head.weight'].view(len(fields), 4, -1), tensors['head.bias'].view(len(fields), 4)
         with torch.no_grad():
             states = torch.cat([self.states(batch) for batch in batches(units, 2048)])
-            self.mean, self.scale = states.mean(0), states.std(0) + 1e-3
-            self.head.copy_(head * self.scale)
-            self.bias.copy_(bias + (head * self.mean).sum(-1))
+            self.mean, self.scale, self.started = states.mean(0), states.std(0) + 1e-3, True
+            for i, field in enumerate(fields):
+                self.head[FIELDS.index(field)] = head[i] * self.scale
+                self.bias[FIELDS.index(field)] = bias[i] + (head[i] * self.mean).sum(-1)
+        return [f for f in FIELDS if f not in fields]
 
     def judge(self, units, name):
-        right, families = [], {}
+        """How many answers are right of those held out, by kind; the loss of both tiers and of the first alone."""
+        right, families, losses = collections.defaultdict(list), collections.defaultdict(list), collections.defaultdict(list)
         with torch.no_grad():
             for batch in batches(units, 2048):
-                said, truth = self.answers(batch)
-                hits = (said.argmax(1) == truth).tolist()
-                right += hits
-                for unit, hit in zip([u for u in batch for _ in u.asked], hits):
-                    families.setdefault(unit.group, []).append(hit)
+                said, fields, truth = self.answers(batch)
+                first = [f for u in batch for f in u.first]
+                alone = mix(torch.zeros(len(fields), 4), fields, first)
+                for i, unit in enumerate(u for u in batch for _ in u.asked):
+                    hit, kind = bool(said[i].argmax() == truth[i]), FIELDS[fields[i]]
+                    right[kind].append(hit)
+                    families[unit.group].append(hit)
+                    losses[kind].append((-said[i, truth[i]].item(), -alone[i, truth[i]].item() if first[i] else math.nan))
         whole = [all(hits) for hits in families.values() if len(hits) > 1]
-        print(f'{name}: {np.mean(right):.3f} of {len(right)} answers right, {np.mean(whole):.3f} of {len(whole)} groups wholly', flush=True)
+        every = sum(right.values(), [])
+        print(f'{name}: {np.mean(every):.3f} of {len(every)} answers right, {np.mean(whole):.3f} of {len(whole)} groups wholly', flush=True)
+        for kind, hits in right.items():
+            both, alone = np.mean(losses[kind], 0)
+            print(f'  {kind}: {np.mean(hits):.3f} of {len(hits)}, loss {both:.3f} (without the language model {alone:.3f})', flush=True)
 
 
-def train(reader, units, epochs, rate, seed):
+def train(reader, units, epochs, rate, seed, save):
     shuffle = random.Random(seed)
     updates = [p for pair in reader.model.update.values() for p in pair]
-    optimiser = torch.optim.AdamW([{'params': updates, 'weight_decay': 0.0}, {'params': [reader.head, reader.bias], 'weight_decay': 0.01}],
-                                  betas=(0.9, 0.98))
-    # Rare answers of a question count more, up to 2.5 times as much.
+    shares = ((updates, 1, 0.0), ([reader.head], 0.25, 0.01), ([reader.bias], 5, 0.0))
+    optimiser = torch.optim.AdamW([{'params': p, 'weight_decay': decay} for p, _, decay in shares], betas=(0.9, 0.98))
+    # Rare sides of a question count more, up to 2.5 times as much.
     count = collections.Counter(asked for unit in units for asked in unit.asked)
-    most = [max(count[(f, a)] for a in range(4)) for f in range(len(FIELDS))]
-    weight = torch.tensor([[min(2.5, (most[f] / max(1, count[(f, a)])) ** 0.5) for a in range(4)] for f in range(len(FIELDS))])
+    weight = torch.ones(len(FIELDS), 4)
+    for f, name in enumerate(FIELDS):
+        if name != 'relevance':
+            most = max(count[(f, a)] for a in range(3))
+            for a in range(3):
+                weight[f, a] = min(2.5, (most / max(1, count[(f, a)])) ** 0.5)
     order = [batch for _ in range(math.ceil(epochs)) for batch in batches(units, 1536, shuffle)]
     order = order[:int(len(order) * epochs / math.ceil(epochs))]
-    losses, started = [], time.time()
+    losses, started, tokens = [], time.time(), 0
     for step, batch in enumerate(order):
         now = min(1, (step + 1) / 20) * (1 - step / len(order)) * rate
-        for group, share in zip(optimiser.param_groups, (1, 0.25)):
+        for group, (_, share, _) in zip(optimiser.param_groups, shares):
             group['lr'] = now * share
-        said, truth = reader.answers(batch)
-        fields = torch.tensor([field for unit in batch for field, _ in unit.asked])
-        loss = (F.cross_entropy(said, truth, reduction='none') * weight[fields, truth]).sum() / len(truth)
+        said, fields, truth = reader.answers(batch)
+        # log P(side) = log P(present) + log P(side | present); only the second part is weighted.
+        present = torch.where(truth < 3, said[:, :3].logsumexp(1), said[:, 3])
+        plain = torch.tensor([FIELDS[f] == 'relevance' for f in fields])
+        loss = -torch.where(plain, said[range(len(truth)), truth],
+                            present + weight[fields, truth] * (said[range(len(truth)), truth] - present)).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(updates, 1.0)
         optimiser.step()
         losses.append(loss.item())
+        tokens += sum(map(len, batch))
         if step % 20 == 19:
-            print(f'step {step + 1} of {len(order)}: loss {np.mean(losses[-20:]):.3f}, {time.time() - started:.0f} s', flush=True)
+            print(f'step {step + 1} of {len(order)}: loss {np.mean(losses[-20:]):.3f}, {time.time() - started:.0f} s, '
+                  f'{tokens / (time.time() - started):.0f} tokens/s', flush=True)
+        if step % 100 == 99:
+            save()
 
 
-def write(reader, base, mixes, out):
+def write(reader, base, version, out):
     writer = GGUFWriter(out, 'racewatch-adapter')
-    writer.add_string('racewatch.version', mixes['version'])
+    writer.add_string('racewatch.version', version)
     writer.add_string('racewatch.taxonomy', '1')
     writer.add_string('racewatch.base_sha256', hashlib.sha256(open(base, 'rb').read()).hexdigest())
     writer.add_uint32('racewatch.layers', reader.upper)
     writer.add_uint32('racewatch.beginning_tokens', BEGINNING_TOKENS)
-    writer.add_float32('racewatch.relevance_min', mixes['relevance_min'])
-    writer.add_float32('racewatch.presence_min', mixes['presence_min'])
+    writer.add_float32('racewatch.relevance_min', RELEVANCE_MIN)
+    writer.add_float32('racewatch.presence_min', PRESENCE_MIN)
     writer.add_array('racewatch.fields', FIELDS)
     writer.add_array('racewatch.questions', list(QUESTIONS.values()))
-    writer.add_array('racewatch.stance_mix', [float(x) for x in mixes['stance']])
-    writer.add_array('racewatch.lean_mix', [float(x) for x in mixes['lean']])
+    for kind, numbers in MIXES.items():
+        writer.add_array(f'racewatch.{kind}_mix', [float(x) for x in numbers])
     head = (reader.head / reader.scale).detach()
-    bias = (reader.bias - (reader.head * reader.mean / reader.scale).sum(-1)).detach()
+    bias = (reader.bias - (reader.head * reader.mean / reader.scale).sum(-1)).detach().clone()
+    for field, answers in ANSWERS_OF.items():
+        head[FIELDS.index(field), answers:], bias[FIELDS.index(field), answers:] = 0, -30
     writer.add_tensor('head.weight', head.reshape(-1, head.shape[-1]).numpy().astype(np.float32))
     writer.add_tensor('head.bias', bias.reshape(-1).numpy().astype(np.float32))
     for name, (a, b) in reader.model.update.items():
@@ -360,38 +427,43 @@ def write(reader, base, mixes, out):
     writer.close()
 
 
-def asked_of(record, absent, neutral, chance):
-    """Every label that the record has (neutral leans of a part), and of real texts targets that it does not speak to."""
+def asked_of_passage(record, chance):
+    """Every label that it has (neutral leans of a part)."""
+    out = [(f'stance:{t}', p, None) for t, p in (record['labels'].get('stance') or {}).items() if f'stance:{t}' in FIELDS and p in ANSWERS]
+    lean = record['labels'].get('lean')
+    return out + [('lean', lean, None)] if lean in LEANS and (lean != 'neutral' or chance.random() < 0.4) else out
+
+
+def asked_of_text(record, scores):
+    """What it would be asked when it is tagged, as far as its readers agree: nothing if it is hardly relevant by the first tier."""
+    if scores['relevance'] < RELEVANCE_MIN:
+        return []
     labels, masked = record['labels'], set(record.get('unscored') or [])
-    stance = labels.get('stance') or {}
-    out = [(f'stance:{t}', p) for t, p in stance.items() if f'stance:{t}' in FIELDS and p in ANSWERS and f'stance:{t}' not in masked]
-    lean = labels.get('lean')
-    if lean in LEANS and 'lean' not in masked and (lean != 'neutral' or chance.random() < neutral):
-        out.append(('lean', lean))
-    others = [t for t in THEMES_OF if t not in stance and f'stance:{t}' not in masked]
-    chance.shuffle(others)
-    others.sort(key=lambda t: not THEMES_OF[t] & set(labels.get('themes') or []))
-    return out + [(f'stance:{t}', 'absent') for t in others[:absent]]
+    logs = lambda sides: [math.log(max(p, 1e-6)) for p in sides]
+    out = [] if 'relevant' in masked else [('relevance', labels['relevant'], (log_odds(scores['relevance']), [0.0] * 3))]
+    if not labels['relevant']:
+        return out
+    for target, sides in scores['stance'].items():
+        present, position = sum(sides.values()), (labels.get('stance') or {}).get(target, 'absent')
+        if present >= PRESENCE_MIN * scores['relevance'] and f'stance:{target}' not in masked and position in ANSWERS:
+            first = [sides[p] / max(present, 1e-12) for p in ('favor', 'against', 'neutral')]
+            out.append((f'stance:{target}', position, (log_odds(present / scores['relevance']), logs(first))))
+    if labels.get('lean') in LEANS and 'lean' not in masked:
+        out.append(('lean', labels['lean'], (0.0, logs(scores['lean'][k] for k in LEANS))))
+    return out
 
 
-def choose(texts, encode, control, tokens_max, chance):
-    """Relevant texts until they have so many tokens, rare answers first: in rounds, those with an answer that fewer texts have
-    than a limit, which rises by half from round to round. Answers in English and in Chinese are told apart."""
-    left = [(r, asked_of(r, 2, 0.5, chance)) for r in texts if r['labels']['relevant'] and r['lang'] in ('en', 'zh')]
-    left = [(r, asked) for r, asked in left if asked]
-    chance.shuffle(left)
-    units, tokens, have, limit = [], 0, collections.Counter(), 8
-    while left and tokens < tokens_max and limit < len(texts) + 8:
-        rest = []
-        for record, asked in left:
-            telling = [a for a in asked if a[1] != 'absent' and a != ('lean', 'neutral')]
-            if tokens < tokens_max and any(have[(record['lang'], *a)] < limit for a in telling):
-                units.append(Unit(encode, control, record, asked, True))
-                tokens += len(units[-1])
-                have.update((record['lang'], *a) for a in asked)
-            else:
-                rest.append((record, asked))
-        left, limit = rest, int(limit * 1.5) + 1
+def choose(texts, scores, encode, control, tokens_max, chance):
+    """English and Chinese texts that are asked something, drawn by chance until they have so many tokens: so among those of a
+    like first answer the irrelevant ones have the share that they have."""
+    asked = [(r, asked_of_text(r, scores[r['id']])) for r in texts if r['lang'] in ('en', 'zh') and r['id'] in scores]
+    asked = [(r, a) for r, a in asked if a]
+    chance.shuffle(asked)
+    units, tokens = [], 0
+    for record, questions in asked:
+        if tokens < tokens_max:
+            units.append(Unit(encode, control, record, questions, True))
+            tokens += len(units[-1])
     return units
 
 
@@ -405,6 +477,7 @@ def main():
     parser.add_argument('--families', nargs='+', required=True)
     parser.add_argument('--passages', nargs='*', default=[])
     parser.add_argument('--texts', nargs='*', default=[])
+    parser.add_argument('--first-tier', nargs='*', default=[], help='of the texts, by id')
     parser.add_argument('--out', required=True)
     parser.add_argument('--lower', type=int, default=14)
     parser.add_argument('--upper', type=int, default=22)
@@ -414,16 +487,17 @@ def main():
     parser.add_argument('--epochs', type=float, default=1.0)
     parser.add_argument('--rate', type=float, default=2e-4)
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--mixes', default='{"version": "s2", "stance": [-1, 0.6, 1.5, 0.3, 0.5], "lean": [0, 0, 0, 0.5, 0.8], "relevance_min": 0.2, "presence_min": 0.005}')
+    parser.add_argument('--version', default='s3')
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     chance = random.Random(args.seed)
     gguf = GGUFReader(args.model)
     encode, control = tokenizer_of(gguf)
-    units = choose(read(args.texts), encode, control, args.tokens, chance)
+    scores = {r['id']: r['scores'] for r in read(args.first_tier)}
+    units = choose(read(args.texts), scores, encode, control, args.tokens, chance)
     kept = {}
     for record in read(args.families) + [r for r in read(args.passages) if len(r['text']) < 500]:
-        if kept.setdefault(record.get('family') or record['id'], chance.random()) < args.replay and (asked := asked_of(record, 0, 0.4, chance)):
+        if kept.setdefault(record.get('family') or record['id'], chance.random()) < args.replay and (asked := asked_of_passage(record, chance)):
             units.append(Unit(encode, control, record, asked, False))
     held, trained = [u for u in units if u.held_out()], [u for u in units if not u.held_out()]
     print(f'{len(trained)} texts ({sum(u.real for u in trained)} real) with {sum(map(len, trained))} tokens, {len(held)} held out', flush=True)
@@ -431,17 +505,16 @@ def main():
     compute_lower(model, units, args.lower)
     reader = Reader(model, args.lower, args.upper)
     some = chance.sample(trained, min(600, len(trained)))
-    if args.start:
-        reader.start_from(args.start, some[:120])
-    else:
-        reader.start_heads(some)
+    new = reader.start_from(args.start, some[:120]) if args.start else FIELDS
+    if new:
+        reader.start_heads([u for u in some if any(FIELDS[field] in new for field, _ in u.asked)], new)
     for when in ('before', 'after'):
         if when == 'after':
-            train(reader, trained, args.epochs, args.rate, args.seed)
+            train(reader, trained, args.epochs, args.rate, args.seed, lambda: write(reader, args.model, args.version, args.out))
         for name, real in (('real texts', True), ('passages', False)):
             if some := [u for u in held if u.real == real]:
                 reader.judge(some, f'{name} held out, {when}')
-    write(reader, args.model, json.loads(args.mixes), args.out)
+    write(reader, args.model, args.version, args.out)
 
 
 if __name__ == '__main__':

@@ -46,6 +46,12 @@ base::Result<Shape> ReadShape(const GgufFile& file, uint32_t layers_wanted) {
   return s;
 }
 
+std::vector<double> FrequenciesOf(const Shape& s) {
+  std::vector<double> out(s.head_width() / 2);
+  for (size_t i = 0; i < out.size(); ++i) out[i] = std::pow(s.rotation_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head_width()));
+  return out;
+}
+
 // e to the power of x, within 2e-7 of it, for x from -87 to 88: 2^n times a polynomial (Cephes, expf). Unlike std::exp it is
 // computed several at a time.
 inline float Exponential(float x) {
@@ -128,10 +134,7 @@ Transformer::Impl::Impl(Shape s, bool bytes, uint32_t thread_count)
     : shape(s), threads(static_cast<int>(thread_count)),
       qkv(engine, bytes, s.width, s.width + 2 * s.shared_width()), output(engine, bytes, s.width, s.width),
       gate(engine, bytes, s.width, s.inner), up(engine, bytes, s.width, s.inner), down(engine, bytes, s.inner, s.width),
-      attention(engine, s.groups, s.queries(), s.head_width()), normal(bytes), mixed_rows(bytes), gated(bytes) {
-  for (uint64_t i = 0; i < s.head_width() / 2; ++i)
-    frequencies.push_back(std::pow(s.rotation_base, -2.0 * static_cast<double>(i) / static_cast<double>(s.head_width())));
-}
+      attention(engine, s.groups, s.queries(), s.head_width()), frequencies(FrequenciesOf(s)), normal(bytes), mixed_rows(bytes), gated(bytes) {}
 
 namespace {
 
