@@ -248,7 +248,7 @@ def mix(said, fields, first):
     odds = torch.tensor([f[0] if f else 0.0 for f in first])
     logs = torch.tensor([f[1] if f else [0.0] * 3 for f in first])
     rows = []
-    for field, (name, kind) in enumerate((f, f.split(':')[0]) for f in FIELDS):
+    for field, kind in enumerate(f.split(':')[0] for f in FIELDS):
         offset, first_present, second_present, first_side, second_side = MIXES[kind]
         here = fields == field
         k, own = known[here], said[here]
@@ -340,24 +340,21 @@ class Reader:
         return [f for f in FIELDS if f not in fields]
 
     def judge(self, units, name):
-        """How many answers are right of those held out, by kind; the loss of both tiers and of the first alone."""
+        """How many answers are right of those held out, and their loss, by kind."""
         right, families, losses = collections.defaultdict(list), collections.defaultdict(list), collections.defaultdict(list)
         with torch.no_grad():
             for batch in batches(units, 2048):
                 said, fields, truth = self.answers(batch)
-                first = [f for u in batch for f in u.first]
-                alone = mix(torch.zeros(len(fields), 4), fields, first)
                 for i, unit in enumerate(u for u in batch for _ in u.asked):
                     hit, kind = bool(said[i].argmax() == truth[i]), FIELDS[fields[i]]
                     right[kind].append(hit)
                     families[unit.group].append(hit)
-                    losses[kind].append((-said[i, truth[i]].item(), -alone[i, truth[i]].item() if first[i] else math.nan))
+                    losses[kind].append(-said[i, truth[i]].item())
         whole = [all(hits) for hits in families.values() if len(hits) > 1]
         every = sum(right.values(), [])
         print(f'{name}: {np.mean(every):.3f} of {len(every)} answers right, {np.mean(whole):.3f} of {len(whole)} groups wholly', flush=True)
         for kind, hits in right.items():
-            both, alone = np.mean(losses[kind], 0)
-            print(f'  {kind}: {np.mean(hits):.3f} of {len(hits)}, loss {both:.3f} (without the language model {alone:.3f})', flush=True)
+            print(f'  {kind}: {np.mean(hits):.3f} of {len(hits)}, loss {np.mean(losses[kind]):.3f}', flush=True)
 
 
 def train(reader, units, epochs, rate, seed, save):
