@@ -17,6 +17,7 @@
 #include "cli/demo_server.h"
 #include "cli/demo_week.h"
 #include "cli/error_rates.h"
+#include "cli/model_flags.h"
 #include "cli/process.h"
 #include "cli/retag_service.h"
 #include "cli/store_reload.h"
@@ -31,6 +32,7 @@ struct UpFlags {
   bool demo = false;
   bool once = false;
   double speed = -1;
+  std::string second_tier;
 };
 
 v1::UpConfig WithDefaults(v1::UpConfig config) {
@@ -268,13 +270,14 @@ int RunDemo(const UpFlags& flags, v1::UpConfig config) {
 }  // namespace
 
 int RunUp(int argc, char** argv) {
-  CLI::App app("Runs every role in one process over a durable embedded log.\nusage: racewatch up [--config F] [--demo] [--state DIR]",
+  CLI::App app("Runs every role in one process over a durable embedded log.\nusage: racewatch up [--config F] [--demo] [--state DIR] [--second-tier FILE]",
                "racewatch up");
   UpFlags flags;
   AddRoleFlags(app, &flags.role, true, true);
   app.add_flag("--demo", flags.demo, "replay the bundled demo week through the real ingest path");
   app.add_option("--speed", flags.speed, "with --demo: times real time, 0 as fast as it goes (default 2000; 0 with --once)")
       ->check(CLI::NonNegativeNumber);
+  AddSecondTierFlag(app, &flags.second_tier);
   app.add_flag("--once", flags.once, "with --demo: drain the week, print one JSON line, exit");
   if (const int code = ParseFlags(app, argc, argv); code >= 0) return code;
   if ((flags.once || flags.speed >= 0) && !flags.demo) return Fail(kExitUsage, "up: --once and --speed go with --demo");
@@ -283,6 +286,7 @@ int RunUp(int argc, char** argv) {
   if (const int code = LoadConfigFlag(flags.role, &config); code >= 0) return code;
   if (!flags.role.http.empty()) config.mutable_http()->set_listen(flags.role.http);
   if (!flags.role.grpc.empty()) config.set_grpc_listen(flags.role.grpc);
+  if (!flags.second_tier.empty()) config.mutable_classifier()->mutable_second_tier()->set_model(flags.second_tier);
   if (flags.demo) {
     config.clear_bus();
     config.mutable_ingest()->clear_opml();

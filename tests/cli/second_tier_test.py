@@ -82,6 +82,17 @@ class Commands(WithTinyModel):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn('relevance', done.stdout)
 
+    def test_up_takes_it_over_its_configuration(self):
+        config = os.path.join(self.path, 'up.txtpb')
+        with open(config, 'w', encoding='utf-8') as file:
+            file.write('ingest { feeds { url: "http://127.0.0.1/feed" } } classifier { second_tier { model: "other.gguf" budget_ms: 700 } }')
+        done = self.run_it('up', '--config', config, '--second-tier', self.tiny, '--check')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        second = done.stdout[done.stdout.index('second_tier {'):]
+        self.assertIn(f'model: "{self.tiny}"', second)
+        self.assertIn('budget_ms: 700', second)
+        self.assertNotIn('other.gguf', done.stdout)
+
     def test_mistakes_are_one_line_with_their_exit_code(self):
         text = os.path.join(self.path, 'text.gguf')
         with open(text, 'w', encoding='utf-8') as file:
