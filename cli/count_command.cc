@@ -15,6 +15,7 @@ int RunCount(int argc, char** argv) {
   app.add_option("--texts", texts, "Labelled texts, JSON lines of the corpus format, plain or gzip")->required();
   app.add_option("--corpus", others.corpus, "Labelled real texts that training will read beside them")->required();
   app.add_option("--own", others.own, "Passages that training will read beside them");
+  app.add_option("--counted", others.counted, "Folders of texts counted before that training will read beside them");
   app.add_option("--lexicon", others.lexicon, "Term lexicon; default: the one in the source tree");
   app.add_option("--out", folder, "Folder to write labels.jsonl and counts.msgpack.gz into")->required();
   try {

@@ -68,7 +68,7 @@ int RunEval(int argc, char** argv) {
   AddSecondTierFlag(app, &second_tier);
   app.add_option("--corpus", inputs.corpus, "Cross-validate on these labelled real texts instead");
   app.add_option("--own", inputs.own, "Passages added to every training part");
-  app.add_option("--counted", inputs.counted, "Folder of real texts of which only counts are kept (racewatch count)");
+  app.add_option("--counted", inputs.counted, "Folders of real texts of which only counts are kept (racewatch count)");
   app.add_option("--lexicon", inputs.lexicon, "Term lexicon; default: the one in the source tree");
   app.add_option("--folds", folds, "Parts of the cross-validation")->capture_default_str()->check(CLI::Range(2, 20));
   app.add_option("--seed", options.seed, "Seed of the solver's order")->capture_default_str();

@@ -15,7 +15,7 @@ int RunTrain(int argc, char** argv) {
   std::string out;
   app.add_option("--corpus", inputs.corpus, "Labelled real texts, JSON lines, plain or gzip")->required();
   app.add_option("--own", inputs.own, "Passages written for the project, same form");
-  app.add_option("--counted", inputs.counted, "Folder of real texts of which only counts are kept (racewatch count)");
+  app.add_option("--counted", inputs.counted, "Folders of real texts of which only counts are kept (racewatch count)");
   app.add_option("--lexicon", inputs.lexicon, "Term lexicon; default: the one in the source tree");
   app.add_option("--seed", options.seed, "Seed of the solver's order")->capture_default_str();
   app.add_option("--rows", options.rows_max, "Rows kept after pruning")->capture_default_str();

@@ -140,7 +140,7 @@ Extracted Extract(const std::vector<LabelledDocument>& texts, const std::vector<
     for (const FeatureCount& f : all.back()) shown.emplace(f.hash, false);
     for (const FeatureCount& f : read(d, true)) shown[f.hash] = true;
   }
-  for (const LabelledDocument& d : others) all.push_back(read(d, false));
+  for (const LabelledDocument& d : others) all.push_back(d.counted ? d.counted->rows[kFullScope] : read(d, false));
   std::vector<uint32_t> numbers(documents.size());
   for (uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
   for (const Vocabulary::Row& row : BuildVocabulary(all, numbers, Groups(documents)).rows)

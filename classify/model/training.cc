@@ -66,8 +66,8 @@ base::Result<TrainingData> LoadTrainingData(const TrainingInputs& inputs) {
   const std::string path = inputs.lexicon.empty() ? RACEWATCH_SOURCE_DIR "/classify/model/data/lexicon.tsv" : inputs.lexicon;
   RW_ASSIGN_OR_RETURN(const std::string content, ReadFile(path));
   RW_ASSIGN_OR_RETURN(data.lexicon, Lexicon::Parse(path, content, data.fold));
-  if (!inputs.counted.empty()) {
-    RW_RETURN_IF_ERROR(ReadCounted(inputs.counted, data.lexicon, data.fold, &data.documents, &data.counted_names));
+  for (const std::string& folder : inputs.counted) {
+    RW_RETURN_IF_ERROR(ReadCounted(folder, data.lexicon, data.fold, &data.documents, &data.counted_names));
   }
   AddShortened(&data.documents);
   return data;

@@ -16,10 +16,10 @@
 namespace racewatch::classify {
 
 struct TrainingInputs {
-  std::vector<std::string> corpus;  // labelled real texts, JSON lines, plain or gzip
-  std::vector<std::string> own;     // passages written for the project
-  std::string counted;              // folder of real texts of which only the counts are kept (counted.h); may be empty
-  std::string lexicon;              // empty: the one in the source tree
+  std::vector<std::string> corpus;   // labelled real texts, JSON lines, plain or gzip
+  std::vector<std::string> own;      // passages written for the project
+  std::vector<std::string> counted;  // folders of real texts of which only the counts are kept (counted.h)
+  std::string lexicon;               // empty: the one in the source tree
   std::string version = "1";
 };
 
