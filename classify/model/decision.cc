@@ -118,13 +118,12 @@ double ThresholdForF1(std::span<const Scored> scored, double prior_positives) {
   double positives = 0;
   for (const Scored& s : sorted) positives += s.positive;
   if (positives == 0) return 0.5;
-  double best = 0, threshold = 0.5, hits = 0, said = 0;
+  double best = 0, threshold = 0.5, hits = 0;
   for (size_t i = 0; i < sorted.size(); ++i) {
     hits += sorted[i].positive;
-    said += sorted[i].weight;
     const double next = i + 1 < sorted.size() ? sorted[i + 1].score : 0;
     if (next == sorted[i].score) continue;
-    const double f1 = 2 * hits / (said + positives);
+    const double f1 = 2 * hits / (static_cast<double>(i + 1) + positives);
     if (f1 > best) best = f1, threshold = (sorted[i].score + next) / 2;
   }
   const double trust = positives / (positives + prior_positives);

@@ -88,7 +88,6 @@ std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, const PlattPrio
 struct Scored {
   double score;
   bool positive;
-  double weight = 1;
 };
 double ThresholdForF1(std::span<const Scored> scored, double prior_positives = 30);
 

@@ -32,17 +32,15 @@ std::vector<LabelRates> MeasureRates(std::span<const Judged> judged) {
   std::vector<LabelRates> rates;
   for (const Label& label : AllLabels()) {
     if (label.kind == Label::kRelevance) continue;
-    double all[2] = {}, given[2] = {}, cases[2] = {};  // by truth
+    double all[2] = {}, given[2] = {};  // by truth
     for (const Judged& j : judged) {
       const int8_t truth = Truth(*j.document, label);
       if (!j.decision.relevant || truth == kMasked) continue;
-      const double weight = j.document->near_miss ? kNearMissWeight : 1;
-      all[truth] += weight;
-      given[truth] += Given(j.decision, label) ? weight : 0;
-      ++cases[truth];
+      ++all[truth];
+      given[truth] += Given(j.decision, label);
     }
-    if (cases[0] < kRateCasesMin || cases[1] < kRateCasesMin) continue;
-    rates.push_back({label.name, given[1] / all[1], given[0] / all[0], (given[0] + given[1]) / (all[0] + all[1]), cases[1]});
+    if (all[0] < kRateCasesMin || all[1] < kRateCasesMin) continue;
+    rates.push_back({label.name, given[1] / all[1], given[0] / all[0], (given[0] + given[1]) / (all[0] + all[1]), all[1]});
   }
   return rates;
 }

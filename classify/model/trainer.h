@@ -20,7 +20,7 @@ namespace racewatch::classify {
 
 struct TrainOptions {
   uint64_t seed = 1;
-  uint32_t rows_max = 16000;       // vocabulary after pruning; hits per document are the cost of tagging
+  uint32_t rows_max = 17500;       // vocabulary after pruning; hits per document are the cost of tagging
   uint32_t gate_rows_max = 3000;   // vocabulary of the relevance gate
   double cost_relevance = 20.0;    // C of logistic regression by kind of head; larger fits harder
   double cost_theme = 10.0;
@@ -46,10 +46,6 @@ struct TrainedModel {
   std::vector<LabelRates> rates;  // on the same predictions as the report, of full texts
   std::string report;  // scores on the out-of-fold predictions that set calibration and thresholds
 };
-
-// What a text that is nearly relevant counts when the threshold of relevance is set: the corpus is far richer
-// in them than a news stream.
-inline constexpr double kNearMissWeight = 1.0 / 3;
 
 // Below this probability of the gate a document is not looked at further.
 inline constexpr double kGateThreshold = 0.05;

@@ -424,11 +424,14 @@ def write(reader, base, version, out):
     writer.close()
 
 
-def asked_of_passage(record, chance):
-    """Every label that it has (neutral leans of a part)."""
-    out = [(f'stance:{t}', p, None) for t, p in (record['labels'].get('stance') or {}).items() if f'stance:{t}' in FIELDS and p in ANSWERS]
-    lean = record['labels'].get('lean')
-    return out + [('lean', lean, None)] if lean in LEANS and (lean != 'neutral' or chance.random() < 0.4) else out
+def asked_of_passage(record, targets, chance):
+    """Every label that it has (neutral leans of a part), and each target that another variant of its family speaks to. What has no other
+    label is asked whether it is relevant."""
+    stance, lean = record['labels'].get('stance') or {}, record['labels'].get('lean')
+    out = [(f'stance:{t}', stance.get(t, 'absent'), None) for t in targets if f'stance:{t}' in FIELDS and stance.get(t, 'absent') in ANSWERS]
+    if lean in LEANS and (lean != 'neutral' or chance.random() < 0.4):
+        out.append(('lean', lean, None))
+    return out or [('relevance', record['labels']['relevant'], None)]
 
 
 def asked_of_text(record, scores):
@@ -480,11 +483,11 @@ def main():
     parser.add_argument('--upper', type=int, default=22)
     parser.add_argument('--start', help='an adapter to train further')
     parser.add_argument('--tokens', type=int, default=560000, help='of real texts')
-    parser.add_argument('--replay', type=float, default=1.0, help='part of the families and passages')
+    parser.add_argument('--replay', type=float, default=1.0, help='part of the passages')
     parser.add_argument('--epochs', type=float, default=1.0)
     parser.add_argument('--rate', type=float, default=2e-4)
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--version', default='s3')
+    parser.add_argument('--version', default='s4')
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     chance = random.Random(args.seed)
@@ -492,10 +495,14 @@ def main():
     encode, control = tokenizer_of(gguf)
     scores = {r['id']: r['scores'] for r in read(args.first_tier)}
     units = choose(read(args.texts), scores, encode, control, args.tokens, chance)
-    kept = {}
-    for record in read(args.families) + [r for r in read(args.passages) if len(r['text']) < 500]:
-        if kept.setdefault(record.get('family') or record['id'], chance.random()) < args.replay and (asked := asked_of_passage(record, chance)):
-            units.append(Unit(encode, control, record, asked, False))
+    families, passages = read(args.families), [r for r in read(args.passages) if len(r['text']) < 500]
+    family = lambda record: record.get('family') or record['id']
+    kept, targets = {family(r): 0 for r in families}, collections.defaultdict(dict)  # dictionaries keep the order
+    for record in families + passages:
+        targets[family(record)].update(record['labels'].get('stance') or {})
+    for record in families + passages:
+        if kept.setdefault(family(record), chance.random()) < args.replay:
+            units.append(Unit(encode, control, record, asked_of_passage(record, targets[family(record)], chance), False))
     held, trained = [u for u in units if u.held_out()], [u for u in units if not u.held_out()]
     print(f'{len(trained)} texts ({sum(u.real for u in trained)} real) with {sum(map(len, trained))} tokens, {len(held)} held out', flush=True)
     model = Qwen(gguf, args.upper)
