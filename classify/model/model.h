@@ -79,7 +79,7 @@ class Model {
   base::Status Explain(const DocumentView& document, const std::vector<std::string>& labels, Scratch& scratch,
                        v1::ExplainResponse* response) const;
 
-  const std::string& version() const;  // "1", as in the file's header; "1+s4" with a second tier
+  const std::string& version() const;  // "1", as in the file's header; "1+s3" with a second tier
   const std::string& sha256() const;   // of the whole file, 64 hex digits
   size_t features() const;             // rows in the vocabulary
   const std::string& card() const;     // the model card, Markdown

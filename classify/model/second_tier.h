@@ -15,7 +15,7 @@ class SecondTier {
   // Improves `scores`, what the first tier says of `document`. False: left as they are, because there is nothing for it to
   // say of this document, because it would not be done by `until`, or because it failed.
   virtual bool Revise(const DocumentView& document, std::chrono::steady_clock::time_point until, Scores* scores) const = 0;
-  // Stands behind a plus in the model version of tags: "1+s4".
+  // Stands behind a plus in the model version of tags: "1+s3".
   virtual const std::string& version() const = 0;
 };
 

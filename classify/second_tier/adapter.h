@@ -42,7 +42,7 @@ struct Adapter {
   // Puts what `answers` say into `scores`, question by question.
   void MixIn(const std::vector<size_t>& asked, const std::vector<Answers>& answers, Scores* scores) const;
 
-  std::string version;         // "s4"
+  std::string version;         // "s3"
   std::string base_sha256;     // of the language model it was trained with
   uint32_t layers = 0;         // of that, from the first
   uint32_t beginning_tokens = 0;  // a document is cut to so many

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the adapter of the second tier for a language model, and writes it as a GGUF file.
 
-usage: train.py --model MODEL.gguf --families FILE... [--passages FILE...] [--texts FILE... --first-tier FILE...] [--start ADAPTER] --out FILE
+usage: train.py --model MODEL.gguf [--families FILE...] [--passages FILE...] [--texts FILE... --first-tier FILE...] [--start ADAPTER] --out FILE
 
 The lower layers stay as they are: their states are computed once. The layers above get low-rank updates (LoRA), and each
 question a linear head on the state behind it. The big products are of bytes as in transformer.h, forwards and, of gradients,
@@ -474,7 +474,7 @@ def read(paths):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--model', required=True)
-    parser.add_argument('--families', nargs='+', required=True)
+    parser.add_argument('--families', nargs='*', default=[])
     parser.add_argument('--passages', nargs='*', default=[])
     parser.add_argument('--texts', nargs='*', default=[])
     parser.add_argument('--first-tier', nargs='*', default=[], help='of the texts, by id')
