@@ -114,10 +114,18 @@ TEST(Training, CountedTextsTrainTheModelThatTheTextsTrain) {
   std::filesystem::remove_all(half.folder);
 }
 
-size_t FeaturesOfCounted(const TrainingInputs& inputs) {
-  const auto data = LoadTrainingData(inputs);
+TrainingInputs BesideOtherPassages(const std::vector<std::string>& counted) {
+  TrainingInputs inputs;
+  inputs.corpus = {RACEWATCH_SOURCE_DIR "/classify/model/data/passages_border.jsonl"};
+  inputs.counted = counted;
+  return inputs;
+}
+
+size_t FeaturesOfCounted(const std::vector<std::string>& folders) {
+  const auto data = LoadTrainingData(BesideOtherPassages(folders));
   EXPECT_TRUE(data.ok()) << data.status().ToString();
   size_t features = 0;
+  if (!data.ok()) return features;
   for (const LabelledDocument& d : data->documents)
     if (d.counted && !d.derived) features += d.counted->rows[kFullScope].size();
   return features;
@@ -129,21 +137,15 @@ TEST(Training, SeveralFoldersOfCountsAreReadTogether) {
   const std::string alone = half.folder + "/alone", beside = half.folder + "/beside";
   const auto count = [&](const std::vector<std::string>& counted, const std::string& folder) {
     std::filesystem::create_directory(folder);
-    TrainingInputs others;
-    others.counted = counted;
-    const auto data = LoadTrainingData(others);
+    const auto data = LoadTrainingData(BesideOtherPassages(counted));
     ASSERT_TRUE(data.ok()) << data.status().ToString();
     const base::Status written = WriteCounted(half.folder + "/first.jsonl", data->documents, data->lexicon, data->fold, folder);
     ASSERT_TRUE(written.ok()) << written.ToString();
   };
   count({}, alone);
   count({half.folder}, beside);
-  TrainingInputs of_alone, of_beside, both;
-  of_alone.counted = {alone}, of_beside.counted = {beside}, both.counted = {half.folder, beside};
-  EXPECT_GT(FeaturesOfCounted(of_beside), FeaturesOfCounted(of_alone));
-  TrainingInputs first;
-  first.counted = {half.folder};
-  EXPECT_EQ(FeaturesOfCounted(both), FeaturesOfCounted(first) + FeaturesOfCounted(of_beside));
+  EXPECT_GT(FeaturesOfCounted({beside}), FeaturesOfCounted({alone}));
+  EXPECT_EQ(FeaturesOfCounted({half.folder, beside}), FeaturesOfCounted({half.folder}) + FeaturesOfCounted({beside}));
   std::filesystem::remove_all(half.folder);
 }
 
