@@ -413,7 +413,7 @@ struct PolarCut {
 };
 constexpr PolarCut kStanceCut{.neutral_weight = 0.1, .prior = 0.3, .prior_texts = 40};
 // The cut of lean lay between 0.39 and 0.51 from one set of training texts to the next, with scores hardly apart: of 0.38 to 0.50
-// the corpus likes all alike, our gold sets and other real texts 0.51.
+// the corpus likes all alike, our gold sets those about 0.51.
 constexpr PolarCut kLeanCut{.neutral_weight = 1.0 / 3, .prior = 0.52, .prior_texts = 600};
 
 // Best cut of P(polar) on a grid, pulled towards the prior when few texts take a side; of equal cuts the middle.
