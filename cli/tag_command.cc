@@ -46,7 +46,7 @@ ordered_json TagsToJson(const v1::Tags& tags) {
 
 struct TagOptions {
   bool theme_scores = false;  // of the tags
-  bool scores = false;        // all of the first tier
+  bool scores = false;        // of every label
 };
 
 ordered_json ScoresToJson(const classify::Scores& scores) {
@@ -78,7 +78,7 @@ ordered_json TagLine(const std::string& line, const classify::Model& model, cons
   if (options.theme_scores && tags->relevance().label()) {
     for (size_t i = 0; i < base::kThemes.size(); ++i) out["theme_scores"][std::string(base::kThemes[i])] = scores.themes[i];
   }
-  if (options.scores) out["scores"] = ScoresToJson(model.Score(document, scratch));
+  if (options.scores) out["scores"] = ScoresToJson(scores);
   return out;
 }
 
@@ -110,7 +110,7 @@ int RunTag(int argc, char** argv) {
   app.add_option("--model", model_path, "Model file")->capture_default_str();
   AddSecondTierFlag(app, &second_tier);
   app.add_flag("--theme-scores", options.theme_scores, "Add the probability of every theme");
-  app.add_flag("--scores", options.scores, "Add the first tier's probability of every label (all 0 but that of relevance where a text is far from relevant)");
+  app.add_flag("--scores", options.scores, "Add the probability of every label, of both tiers where the second one has read the text (all 0 but that of relevance where it is far from relevant)");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -54,13 +54,15 @@ class Commands(WithTinyModel):
         self.assertNotEqual(plain[0]['lean']['score'], read[0]['lean']['score'])
         self.assertEqual(read, self.tag('--second-tier', self.tiny))
 
-    def test_scores_are_the_first_tiers_of_every_label(self):
+    def test_scores_are_those_of_every_label(self):
         plain, read = self.tag('--scores'), self.tag('--scores', '--second-tier', self.tiny)
-        self.assertEqual([one['scores'] for one in plain], [one['scores'] for one in read])
         relevant, other = (one['scores'] for one in plain)
-        self.assertEqual(relevant['relevance'], plain[0]['relevance']['score'])
-        self.assertEqual({t['id']: relevant['themes'][t['id']] for t in plain[0]['themes']}, {t['id']: t['score'] for t in plain[0]['themes']})
-        for scores in (relevant, other):
+        self.assertNotEqual(relevant, read[0]['scores'])
+        self.assertEqual(other, read[1]['scores'])
+        for one in (plain[0], read[0]):
+            self.assertEqual(one['scores']['relevance'], one['relevance']['score'])
+            self.assertEqual({t['id']: one['scores']['themes'][t['id']] for t in one['themes']}, {t['id']: t['score'] for t in one['themes']})
+        for scores in (relevant, read[0]['scores'], other):
             self.assertEqual([len(scores[key]) for key in ('themes', 'stance', 'lean')], [19, 5, 3])
             for sides in scores['stance'].values():
                 self.assertEqual(list(sides), ['favor', 'against', 'neutral'])
