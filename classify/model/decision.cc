@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace racewatch::classify {
@@ -112,20 +113,25 @@ std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, const PlattPrio
   return {static_cast<float>(std::max(a, 0.05)), static_cast<float>(b)};
 }
 
-double ThresholdForF1(std::span<const Scored> scored, double prior_positives) {
+double ThresholdForF1(std::span<const Scored> scored, double prior_positives, double tolerance) {
   std::vector<Scored> sorted(scored.begin(), scored.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const Scored& x, const Scored& y) { return x.score > y.score; });
   double positives = 0;
   for (const Scored& s : sorted) positives += s.positive;
   if (positives == 0) return 0.5;
   double best = 0, threshold = 0.5, hits = 0;
+  std::vector<std::pair<double, double>> cuts;  // F1 and threshold, from the highest threshold
   for (size_t i = 0; i < sorted.size(); ++i) {
     hits += sorted[i].positive;
     const double next = i + 1 < sorted.size() ? sorted[i + 1].score : 0;
     if (next == sorted[i].score) continue;
     const double f1 = 2 * hits / (static_cast<double>(i + 1) + positives);
-    if (f1 > best) best = f1, threshold = (sorted[i].score + next) / 2;
+    cuts.emplace_back(f1, (sorted[i].score + next) / 2);
+    if (f1 > best) best = f1, threshold = cuts.back().second;
   }
+  if (tolerance > 0)
+    for (const auto& [f1, cut] : cuts)
+      if (f1 >= best - tolerance) threshold = cut;
   const double trust = positives / (positives + prior_positives);
   return trust * threshold + (1 - trust) * best / 2;
 }

@@ -82,13 +82,12 @@ struct PlattPrior {
 };
 std::array<float, 2> FitPlatt(std::span<const Outcome> outcomes, const PlattPrior& prior = {});
 
-// The cut of `scores` that gives the best F1, pulled towards half the best F1 (the optimum of a calibrated
-// score; Lipton et al. 2014) the fewer positives there are: half way at
-// `prior_positives`.
+// The cut of `scores` that gives the best F1, or the lowest one that gives at most `tolerance` less, pulled towards half the
+// best F1 (the optimum of a calibrated score; Lipton et al. 2014) the fewer positives there are: half way at `prior_positives`.
 struct Scored {
   double score;
   bool positive;
 };
-double ThresholdForF1(std::span<const Scored> scored, double prior_positives = 30);
+double ThresholdForF1(std::span<const Scored> scored, double prior_positives = 30, double tolerance = 0);
 
 }  // namespace racewatch::classify

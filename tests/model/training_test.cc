@@ -438,5 +438,14 @@ TEST(ThresholdForF1, LiesBetweenTheClassesWhenTheyAreApart) {
   EXPECT_NEAR(ThresholdForF1(scored), 0.5, 0.02);
 }
 
+TEST(ThresholdForF1, ToleranceTakesTheLowestCutThatIsNearlyAsGood) {
+  std::vector<Scored> scored;
+  for (int i = 0; i < 1000; ++i) scored.push_back({0.8, true}), scored.push_back({0.1, false});
+  for (int i = 0; i < 10; ++i) scored.push_back({0.4, false});  // F1 1 above them, 0.995 below
+  EXPECT_NEAR(ThresholdForF1(scored, 0), 0.6, 1e-6);
+  EXPECT_NEAR(ThresholdForF1(scored, 0, 0.01), 0.25, 1e-6);
+  EXPECT_NEAR(ThresholdForF1(scored, 0, 0.001), 0.6, 1e-6);
+}
+
 }  // namespace
 }  // namespace racewatch::classify
